@@ -1,0 +1,119 @@
+/**
+ * What a method is. Each RPC method is one file that exports one of these; `table.ts` lists them all, and every
+ * transport (SRPC/gob, SRPC/JSON, HTTP JSON RPC), the documentation, the metrics and the permission check are driven by
+ * that table. Handlers know nothing of transports.
+ */
+import type { Identity } from '../access/identity.ts';
+import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
+import type { EncodedImage, Hash, ObjectReader } from '../store/types.ts';
+import type { Services } from './services.ts';
+
+/** What a handler knows about one call. */
+export interface Call {
+  readonly identity: Identity;
+  /** The certificate grants this very method (or the server is insecure): ownership is not checked. */
+  readonly methodAccess: boolean;
+  /** Address of the peer without port. */
+  readonly peer: string;
+  readonly transport: 'srpc' | 'http';
+  /** Aborted when the caller goes away or the server stops. */
+  readonly signal: AbortSignal;
+  /** Set by handlers: what the call was about (image or directory name), for the audit log. */
+  subject: string;
+}
+
+interface Common {
+  /** `Service.Method`. */
+  readonly name: string;
+  /** One line for the documentation. */
+  readonly summary: string;
+  /** Any valid certificate may call it (ownership rules may follow). */
+  readonly public: boolean;
+  /** Needs no identity with -allowUnauthenticatedReads. */
+  readonly unauthenticatedRead: boolean;
+  /** Changes something: leaves an audit line. */
+  readonly mutates: boolean;
+}
+
+/** A reply whose gob form exists already (stored images): `gob` for the gob coder, `value` for JSON. */
+export interface PreparedReply<R> {
+  readonly gob: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
+  readonly value: () => R | Promise<R>;
+}
+export class Prepared<R> implements PreparedReply<R> {
+  constructor(
+    readonly gob: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>,
+    readonly value: () => R | Promise<R>,
+  ) {}
+}
+
+/** One request, one reply. May answer synchronously: the fast path makes no promise. */
+export interface UnaryMethod<Q = unknown, R = unknown> extends Common {
+  readonly shape: 'unary';
+  readonly request: StructSchema<Q>;
+  readonly reply: StructSchema<R>;
+  handle(services: Services, request: Q, call: Call): R | Prepared<R> | Promise<R | Prepared<R>>;
+}
+
+/** AddImage and AddImageTrusted: the image stays encoded on its way from the wire to the disk. */
+export interface ImageUploadMethod<R = unknown> extends Common {
+  readonly shape: 'imageUpload';
+  /** For documentation and the JSON coders, which encode the decoded image first. */
+  readonly request: StructSchema;
+  readonly reply: StructSchema<R>;
+  handle(services: Services, request: { ImageName: string; image: EncodedImage | null }, call: Call): Promise<R>;
+}
+
+/** A stream of values from the server. `end` is sent after the last item. */
+export interface StreamMethod<Q = unknown, I = unknown> extends Common {
+  readonly shape: 'stream';
+  /** Undefined: the client sends nothing. */
+  readonly request?: StructSchema<Q>;
+  readonly item: StructSchema<I>;
+  /** What tells the SRPC client that the list is over; undefined for streams that never end. */
+  readonly end?: I;
+  /** True if every item must reach the client at once (live events) instead of when a buffer is full. */
+  readonly live: boolean;
+  /** Values yielded may be shared between callers: the transport may cache their encoding by identity. */
+  handle(services: Services, request: Q, call: Call): AsyncIterable<I> | Iterable<I>;
+}
+
+/** ListImages: raw text lines over SRPC with both coders; an array of names over HTTP. */
+export interface LinesMethod extends Common {
+  readonly shape: 'lines';
+  /** All lines including the final empty one, ready to send. */
+  handle(services: Services, call: Call): Uint8Array;
+}
+
+/** Values and raw bytes mixed as the method defines: AddObjects, GetObjects, TestBandwidth. */
+export interface ChannelMethod extends Common {
+  readonly shape: 'channel';
+  readonly request: StructSchema;
+  readonly reply: StructSchema;
+  handle(services: Services, channel: Channel, call: Call): Promise<void>;
+}
+
+/** What a channel method sees of its connection. */
+export interface Channel {
+  /** Next value from the client; undefined if it closed between values. */
+  receive<S extends Schema>(schema: S): Promise<ValueOf<S> | undefined>;
+  /**
+   * The next `length` raw bytes. Small runs come as one chunk. Each chunk is only valid until the next is asked for.
+   * Must be consumed wholly; throws `unexpected EOF` if the client closes before.
+   */
+  bytes(length: number): AsyncIterable<Uint8Array>;
+  /** Like `bytes` for a run that fits in memory. */
+  take(length: number): Promise<Uint8Array>;
+  /** Buffered; resolves when more may be sent. */
+  send<S extends Schema>(schema: S, value: ValueOf<S>): void | Promise<void>;
+  write(data: Uint8Array): void | Promise<void>;
+  /** Sends an object's bytes the cheapest way (sendfile on plain sockets). */
+  sendObject(object: ObjectReader): Promise<void>;
+  flush(): Promise<void>;
+}
+
+export type Method =
+  // biome-ignore lint/suspicious/noExplicitAny: the table holds methods of every message type
+  UnaryMethod<any, any> | ImageUploadMethod<any> | StreamMethod<any, any> | LinesMethod | ChannelMethod;
+
+export type { Hash };

@@ -1,0 +1,202 @@
+/**
+ * The ports of the stores. Methods, replication and HTTP know only these; the directory stores beside this file
+ * implement them, another backend may take their place.
+ */
+import type { Directory, Image } from '../wire/messages/image.ts';
+import type { GoTime } from '../wire/time.ts';
+
+/** 128 lower-case hex digits: SHA-512 of an object's bytes. */
+export type Hash = string;
+
+/** An open object. Read it through `file` ranges (sendfile, Bun.file) or `stream`. Always `close()` it. */
+export interface ObjectReader {
+  readonly hash: Hash;
+  /** Bytes; checked against the index when opened. */
+  readonly size: number;
+  /** Open descriptor, positioned reads only. */
+  readonly fd: number;
+  /** Absolute path, for Bun.file; never shown to anybody. */
+  readonly path: string;
+  close(): void;
+}
+
+export interface PutResult {
+  readonly hash: Hash;
+  /** False if the object was here already (its contents were compared and found equal). */
+  readonly added: boolean;
+}
+
+/** Source of an object's bytes: exactly `length` bytes must come. */
+export interface ObjectSource {
+  readonly length: number;
+  readonly expected: Hash | undefined;
+  /** Small objects arrive whole, big ones in chunks; chunks are only valid until the next one is asked for. */
+  readonly data: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+/**
+ * A group of uploads (one AddObjects call, one PUT). Objects put here are leased: garbage collection leaves them alone
+ * until `close()` and for the grace period after it. An object counts as acknowledged once `commit()` has resolved
+ * after its `put()`: it is then durable.
+ */
+export interface ObjectUpload {
+  /** Hashes, checks and stages one object. Throws HASH_MISMATCH, COLLISION, NO_SPACE, TOO_LARGE, INVALID_REQUEST. */
+  put(source: ObjectSource): Promise<PutResult>;
+  /** Group commit: makes everything put so far durable and visible. */
+  commit(): Promise<void>;
+  /** Ends the lease; what was not committed is dropped. */
+  close(): void;
+}
+
+export interface ObjectTotals {
+  readonly objects: number;
+  readonly bytes: number;
+  readonly unreferencedObjects: number;
+  readonly unreferencedBytes: number;
+}
+
+export interface UnreferencedEntry {
+  readonly hash: Hash;
+  readonly size: number;
+  /** Milliseconds since the epoch when it became unreferenced. */
+  readonly since: number;
+}
+
+export interface ObjectStore {
+  /** Size in bytes, or 0 if not here. Answers from the index; on a miss looks at the disk. Never blocks for long. */
+  size(hash: Hash): number;
+  /** Sizes of many, same order. */
+  sizes(hashes: readonly Hash[]): number[];
+  /** Opens an object. Throws OBJECT_NOT_FOUND, or CORRUPT if the file's length is not the recorded one. */
+  open(hash: Hash): ObjectReader;
+  upload(): ObjectUpload;
+  totals(): ObjectTotals;
+  /** Oldest first. */
+  unreferenced(): Iterable<UnreferencedEntry>;
+  /**
+   * Deletes unreferenced objects, oldest first, in small steps, while `wanted(deletedCount, deletedBytes)` is true;
+   * leaves leased objects and those in their grace period alone. Durable when resolved.
+   */
+  collect(
+    wanted: (count: number, bytes: number, next: UnreferencedEntry) => boolean,
+    options?: { dryRun?: boolean },
+  ): Promise<{ count: number; bytes: number; deleted: Hash[] }>;
+  /** File system that holds the objects, bytes. */
+  space(): { capacity: number; free: number };
+}
+
+/** What is kept in memory of an image; everything else stays in its file. */
+export interface ImageEntry {
+  readonly name: string;
+  /** SHA-512 of the stored gob bytes, hex: the identity of this version of the image (ETag). */
+  readonly identity: string;
+  readonly createdOn: GoTime;
+  readonly expiresAt: GoTime;
+  readonly createdBy: string;
+  readonly createdFor: string;
+  readonly ownerUsers: readonly string[];
+  readonly ownerGroups: readonly string[];
+  readonly buildBranch: string;
+  readonly buildCommitId: string;
+  readonly tags: ReadonlyMap<string, string>;
+  /** Undefined = sparse image. */
+  readonly filterLines: number | undefined;
+  readonly triggers: number | undefined;
+  readonly packages: number;
+  readonly computedInodes: number;
+  readonly regularInodes: number;
+  readonly inodes: number;
+  /** Sum of Size over regular inodes, bytes. */
+  readonly dataBytes: number;
+  /** Bytes of the stored gob, without checksum. */
+  readonly encodedBytes: number;
+}
+
+/** The stored bytes of an image: the gob stream of one `image.Image`, without the checksum. */
+export interface EncodedImage {
+  readonly bytes: Uint8Array;
+}
+
+export type CatalogueEvent =
+  | { readonly kind: 'add' | 'delete'; readonly name: string; readonly sequence: number }
+  | { readonly kind: 'mkdir'; readonly directory: Directory; readonly sequence: number }
+  | { readonly kind: 'rmdir'; readonly name: string; readonly sequence: number };
+
+export interface AddImageOptions {
+  /** Replicas and restores keep what the image says; AddImage sets both. */
+  readonly createdBy?: string;
+  readonly createdOn?: GoTime;
+  /** Replication: put this in place of an image (or tombstone) of the same name in one step. */
+  readonly replace?: boolean;
+}
+
+export interface TrashEntry {
+  readonly id: string;
+  readonly name: string;
+  readonly identity: string;
+  readonly deletedAt: number;
+  readonly deletedBy: string;
+  /** Milliseconds since the epoch when it is removed for good. */
+  readonly purgeAt: number;
+  readonly dataBytes: number;
+}
+
+export interface ImageStore {
+  has(name: string): boolean;
+  get(name: string): ImageEntry | undefined;
+  /** Names in no particular order. */
+  names(): Iterable<string>;
+  entries(): Iterable<ImageEntry>;
+  readonly size: number;
+  /** All names, each with a newline, then an empty line: the ListImages stream, kept ready. */
+  listing(): Uint8Array;
+  /** Stored bytes, checksum verified on first read; throws IMAGE_NOT_FOUND, CORRUPT. */
+  read(name: string): Promise<EncodedImage>;
+  /** Decoded without its file-system (from the index, no tree is touched). */
+  header(name: string): Promise<Image>;
+  /** Fully decoded, from a bounded cache. */
+  decoded(name: string): Promise<Image>;
+  /** Newest by creation time directly inside `directory`; throws DIRECTORY_NOT_FOUND. */
+  findLatest(
+    directory: string,
+    accept: (entry: ImageEntry) => boolean,
+  ): ImageEntry | undefined;
+  /**
+   * Checks the image (every object here, tree sane), makes it durable, then visible, then tells listeners.
+   * Throws IMAGE_EXISTS, OBJECTS_MISSING, INVALID_NAME, INVALID_IMAGE, DIRECTORY_NOT_FOUND, NO_SPACE.
+   * An already expired image is accepted and not stored (as in the original).
+   */
+  add(name: string, image: EncodedImage, options?: AddImageOptions): Promise<void>;
+  /** Moves to the trash and leaves a tombstone. Throws IMAGE_NOT_FOUND. */
+  remove(name: string, options?: { by?: string }): Promise<void>;
+  /** Rewrites the expiry; ZERO_TIME = never. Throws IMAGE_NOT_FOUND. No policy here: the method checks it. */
+  setExpiry(name: string, expiresAt: GoTime): Promise<void>;
+
+  hasDirectory(name: string): boolean;
+  /** Parents before children, version order; `.` first. */
+  directories(): Directory[];
+  ownerGroup(directory: string): string | undefined;
+  /** Throws DIRECTORY_EXISTS, DIRECTORY_NOT_FOUND (parent), INVALID_NAME. */
+  makeDirectory(name: string, ownerGroup?: string): Promise<void>;
+  setOwnerGroup(directory: string, group: string): Promise<void>;
+  removeDirectory(name: string): Promise<void>;
+
+  trash(): TrashEntry[];
+  undelete(id: string): Promise<void>;
+  purge(id: string): Promise<void>;
+
+  /**
+   * Subscribes to changes in their real order, expiry included. The listener must not block; it gets every event whose
+   * effect is not yet in a listing taken before this call returns.
+   */
+  subscribe(listener: (event: CatalogueEvent) => void): () => void;
+}
+
+/** Something set aside instead of stopping the server. */
+export interface Damage {
+  readonly kind: 'image' | 'object' | 'metadata' | 'index' | 'stray';
+  /** Image name, object hash or path relative to the data directory. */
+  readonly what: string;
+  readonly reason: string;
+  readonly at: number;
+}
