@@ -3,7 +3,10 @@
  * implement them, another backend may take their place.
  */
 import type { Directory, Image } from '../wire/messages/image.ts';
+import type { EncodedImage } from '../wire/encoded-image.ts';
 import type { GoTime } from '../wire/time.ts';
+
+export type { EncodedImage };
 
 /** 128 lower-case hex digits: SHA-512 of an object's bytes. */
 export type Hash = string;
@@ -110,11 +113,6 @@ export interface ImageEntry {
   readonly dataBytes: number;
   /** Bytes of the stored gob, without checksum. */
   readonly encodedBytes: number;
-}
-
-/** The stored bytes of an image: the gob stream of one `image.Image`, without the checksum. */
-export interface EncodedImage {
-  readonly bytes: Uint8Array;
 }
 
 export type CatalogueEvent =
