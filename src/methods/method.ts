@@ -4,8 +4,9 @@
  * that table. Handlers know nothing of transports.
  */
 import type { Identity } from '../access/identity.ts';
+import type { ImageServerError } from '../errors.ts';
+import type { EncodedImage, ObjectReader } from '../store/types.ts';
 import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
-import type { EncodedImage, Hash, ObjectReader } from '../store/types.ts';
 import type { Services } from './services.ts';
 
 /** What a handler knows about one call. */
@@ -20,6 +21,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Set by handlers: what the call was about (image or directory name), for the audit log. */
   subject: string;
+  /** Set by handlers that report a failure inside their reply, for the audit log and HTTP statuses. */
+  failure?: ImageServerError;
 }
 
 interface Common {
@@ -61,7 +64,11 @@ export interface ImageUploadMethod<R = unknown> extends Common {
   /** For documentation and the JSON coders, which encode the decoded image first. */
   readonly request: StructSchema;
   readonly reply: StructSchema<R>;
-  handle(services: Services, request: { ImageName: string; image: EncodedImage | null }, call: Call): Promise<R>;
+  handle(
+    services: Services,
+    request: { ImageName: string; image: EncodedImage | null },
+    call: Call,
+  ): Promise<R>;
 }
 
 /** A stream of values from the server. `end` is sent after the last item. */
@@ -116,4 +123,19 @@ export type Method =
   // biome-ignore lint/suspicious/noExplicitAny: the table holds methods of every message type
   UnaryMethod<any, any> | ImageUploadMethod<any> | StreamMethod<any, any> | LinesMethod | ChannelMethod;
 
-export type { Hash };
+/** Declares a unary method with its message types inferred from the schemas. */
+export function defineUnary<QS extends StructSchema, RS extends StructSchema>(
+  method: Omit<UnaryMethod<ValueOf<QS>, ValueOf<RS>>, 'shape' | 'request' | 'reply'> & {
+    request: QS;
+    reply: RS;
+  },
+): UnaryMethod<ValueOf<QS>, ValueOf<RS>> {
+  return { ...method, shape: 'unary' } as UnaryMethod<ValueOf<QS>, ValueOf<RS>>;
+}
+
+/** Declares a stream method. */
+export function defineStream<IS extends StructSchema>(
+  method: Omit<StreamMethod<undefined, ValueOf<IS>>, 'shape' | 'item'> & { item: IS },
+): StreamMethod<undefined, ValueOf<IS>> {
+  return { ...method, shape: 'stream' } as StreamMethod<undefined, ValueOf<IS>>;
+}

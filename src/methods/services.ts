@@ -1,20 +1,35 @@
 /** Everything a method handler may use; made once by the daemon, by tests with fakes. */
-import type { ImageStore, ObjectStore } from '../store/types.ts';
+import type { EncodedImage, ImageStore, ObjectStore } from '../store/types.ts';
+import type { Call, Channel } from './method.ts';
 
 export interface Services {
   readonly images: ImageStore;
   readonly objects: ObjectStore;
   /** Groups of the operating system (getgrnam). */
   readonly groupExists: (name: string) => boolean;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Set on a replica. */
+  /** One line for the server's log, in the original's wording where it has one. */
+  readonly log: (line: string) => void;
+  /** Set on a replica: where changes go. */
   readonly master: Master | undefined;
   /** Resolves when a replica has finished its first pass; at once on a master. */
-  readonly replicated: () => Promise<void>;
+  readonly replicated: (signal: AbortSignal) => Promise<void>;
+  /** GetObjects calls in progress and GetImageUpdates listeners, for the status page and metrics. */
+  readonly activity: { getObjects: number; updateListeners: number };
 }
 
-/** A replica's way to its master (spec: types.md 5.3, "injection"). */
+/** A replica's way to its master ("injection": uploads to a replica go to the master first). */
 export interface Master {
   /** host:port as configured, for texts. */
   readonly address: string;
+  /**
+   * AddImageTrusted at the master, then `commit` here, with the replication stream kept from doing the same meanwhile.
+   * The master's error text comes back verbatim.
+   */
+  injectImage(name: string, image: EncodedImage, commit: () => Promise<void>): Promise<void>;
+  /** The whole AddObjects call: stash here, send to the master, commit when it has confirmed. */
+  injectObjects(services: Services, channel: Channel, call: Call): Promise<void>;
+  /** ChownDirectory at the master, so that the two never diverge. */
+  chownDirectory(directory: string, group: string, call: Call): Promise<void>;
 }

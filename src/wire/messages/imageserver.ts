@@ -58,10 +58,7 @@ export const DeleteUnreferencedObjectsRequest = struct('imageserver.DeleteUnrefe
   Percentage: uint8,
   Bytes: uint64,
 });
-export const DeleteUnreferencedObjectsResponse = struct(
-  'imageserver.DeleteUnreferencedObjectsResponse',
-  {},
-);
+export const DeleteUnreferencedObjectsResponse = struct('imageserver.DeleteUnreferencedObjectsResponse', {});
 
 export const FindLatestImageRequest = struct('imageserver.FindLatestImageRequest', {
   BuildCommitId: string,

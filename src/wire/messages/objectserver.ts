@@ -1,5 +1,16 @@
 /** Messages of the ObjectServer service. */
-import { bool, duration, hash, pointer, slice, string, struct, uint32, uint64, type ValueOf } from '../schema.ts';
+import {
+  bool,
+  duration,
+  hash,
+  pointer,
+  slice,
+  string,
+  struct,
+  uint32,
+  uint64,
+  type ValueOf,
+} from '../schema.ts';
 
 export const AddObjectRequest = struct('objectserver.AddObjectRequest', {
   Length: uint64,
@@ -14,7 +25,9 @@ export const AddObjectResponse = struct('objectserver.AddObjectResponse', {
 export type AddObjectResponse = ValueOf<typeof AddObjectResponse>;
 
 export const CheckObjectsRequest = struct('objectserver.CheckObjectsRequest', { Hashes: slice(hash) });
-export const CheckObjectsResponse = struct('objectserver.CheckObjectsResponse', { ObjectSizes: slice(uint64) });
+export const CheckObjectsResponse = struct('objectserver.CheckObjectsResponse', {
+  ObjectSizes: slice(uint64),
+});
 
 export const GetObjectsRequest = struct('objectserver.GetObjectsRequest', {
   Exclusive: bool,
@@ -30,4 +43,6 @@ export const TestBandwidthRequest = struct('objectserver.TestBandwidthRequest', 
   ChunkSize: uint32,
   SendToServer: bool,
 });
-export const TestBandwidthResponse = struct('objectserver.TestBandwidthResponse', { ServerDuration: duration });
+export const TestBandwidthResponse = struct('objectserver.TestBandwidthResponse', {
+  ServerDuration: duration,
+});

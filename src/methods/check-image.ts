@@ -1,0 +1,13 @@
+import { CheckImageRequest, CheckImageResponse } from '../wire/messages/imageserver.ts';
+import { defineUnary } from './method.ts';
+
+export const checkImage = defineUnary({
+  name: 'ImageServer.CheckImage',
+  summary: 'Tells whether an image exists.',
+  public: true,
+  unauthenticatedRead: true,
+  mutates: false,
+  request: CheckImageRequest,
+  reply: CheckImageResponse,
+  handle: (services, request) => ({ ImageExists: services.images.has(request.ImageName) }),
+});

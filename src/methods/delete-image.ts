@@ -1,0 +1,26 @@
+import { checkImageOwnership } from '../access/ownership.ts';
+import { ImageServerError } from '../errors.ts';
+import { DeleteImageRequest, DeleteImageResponse } from '../wire/messages/imageserver.ts';
+import { byUser } from './log-text.ts';
+import { defineUnary } from './method.ts';
+import { refuseOnReplica } from './replica.ts';
+
+export const deleteImage = defineUnary({
+  name: 'ImageServer.DeleteImage',
+  summary: 'Deletes an image. It stays in the trash for the grace period.',
+  public: true,
+  unauthenticatedRead: false,
+  mutates: true,
+  request: DeleteImageRequest,
+  reply: DeleteImageResponse,
+  async handle(services, request, call) {
+    const name = request.ImageName;
+    call.subject = name;
+    refuseOnReplica(services);
+    if (!services.images.has(name)) throw new ImageServerError('IMAGE_NOT_FOUND', 'image does not exist');
+    checkImageOwnership(call, services.images, name);
+    services.log(`DeleteImage(${name})${byUser(call)}`);
+    await services.images.remove(name, { by: call.identity.user });
+    return {};
+  },
+});

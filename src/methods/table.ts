@@ -1,0 +1,54 @@
+/** All methods. Every transport, the documentation, the metrics and the permission check are driven by this table. */
+import { addImage, addImageTrusted } from './add-image.ts';
+import { addObjects } from './add-objects.ts';
+import { changeImageExpiration } from './change-image-expiration.ts';
+import { checkDirectory } from './check-directory.ts';
+import { checkImage } from './check-image.ts';
+import { checkObjects } from './check-objects.ts';
+import { chownDirectory } from './chown-directory.ts';
+import { deleteImage } from './delete-image.ts';
+import { deleteUnreferencedObjects } from './delete-unreferenced-objects.ts';
+import { findLatestImage } from './find-latest-image.ts';
+import { getImage } from './get-image.ts';
+import { getImageExpiration } from './get-image-expiration.ts';
+import { getImageUpdates } from './get-image-updates.ts';
+import { getObjects } from './get-objects.ts';
+import { listDirectories } from './list-directories.ts';
+import { listImages } from './list-images.ts';
+import { listUnreferencedObjects } from './list-unreferenced-objects.ts';
+import { makeDirectory } from './make-directory.ts';
+import type { Method } from './method.ts';
+import { testBandwidth } from './test-bandwidth.ts';
+
+const all: readonly Method[] = [
+  addImage,
+  addImageTrusted,
+  changeImageExpiration,
+  checkDirectory,
+  checkImage,
+  chownDirectory,
+  deleteImage,
+  deleteUnreferencedObjects,
+  findLatestImage,
+  getImage,
+  getImageExpiration,
+  getImageUpdates,
+  listDirectories,
+  listImages,
+  listUnreferencedObjects,
+  makeDirectory,
+  addObjects,
+  checkObjects,
+  getObjects,
+  testBandwidth,
+];
+
+/** By `Service.Method`, sorted. */
+export const methods: ReadonlyMap<string, Method> = new Map(
+  all.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((method) => [method.name, method]),
+);
+
+/** Names of the services: `ImageServer`, `ObjectServer`. */
+export const services: ReadonlySet<string> = new Set(
+  all.map((method) => method.name.slice(0, method.name.indexOf('.'))),
+);
