@@ -1,0 +1,14 @@
+#!/bin/sh
+# Compiles the one executable: dist/imageserver, and dist/imagetool as another name for it.
+# Needs the dependencies (npm run build installs them first).
+set -eu
+cd "$(dirname "$0")"
+bun=./node_modules/.bin/bun
+[ -x "$bun" ] || node setup.mjs
+mkdir -p dist
+# Identifiers are not minified: it has broken Elysia's generated handlers.
+"$bun" build --compile --target=bun --minify-whitespace --minify-syntax --sourcemap=none \
+  --outfile dist/imageserver.new src/main.ts >/dev/null
+mv -f dist/imageserver.new dist/imageserver
+ln -sf imageserver dist/imagetool
+ls -l dist/imageserver | awk '{ printf "dist/imageserver, dist/imagetool: %.0f MB\n", $5 / 1048576 }' >&2

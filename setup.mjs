@@ -1,0 +1,30 @@
+/**
+ * All the set-up there is, with nothing but Node and npm: installs the pinned dependencies (Bun among them) when they
+ * are not there or package-lock.json has changed since. `npm start`, `npm test` and `npm run build` call it first.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+
+process.chdir(import.meta.dirname);
+const stamp = 'node_modules/.imageserver-setup';
+const wanted = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex');
+const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
+
+if (!done) {
+  console.error('Installing the pinned dependencies (once) ...');
+  // No install scripts: everything needed, the Bun executable included, is shipped inside the packages.
+  const { status } = spawnSync(
+    'npm',
+    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      stdio: ['ignore', 2, 2],
+      shell: process.platform === 'win32',
+    },
+  );
+  if (status !== 0) {
+    console.error('npm ci failed; is the npm registry reachable? Run "npm ci --ignore-scripts" to see more.');
+    process.exit(1);
+  }
+  writeFileSync(stamp, wanted);
+}
