@@ -30,6 +30,8 @@ export interface FloatSchema extends Typed<number> {
 }
 export interface StringSchema extends Typed<string> {
   readonly kind: 'string';
+  /** Go's name of a named string type. */
+  readonly goName?: string;
 }
 export interface BytesSchema extends Typed<Uint8Array> {
   readonly kind: 'bytes';
@@ -65,6 +67,8 @@ export interface PointerSchema<E extends Schema = Schema> extends Typed<ValueOf<
 /** A Go interface holding one of several registered struct types. The value carries the variant's key as `Kind`. */
 export interface UnionSchema<T = unknown> extends Typed<T | null> {
   readonly kind: 'union';
+  /** Go's name of the interface type. */
+  readonly goName?: string;
   readonly variants: readonly UnionVariant[];
 }
 export interface UnionVariant {
@@ -174,9 +178,11 @@ type Tagged<V extends Record<string, readonly [string, StructSchema]>> = {
 /** Declares an interface type by its registered concrete types: `{ tag: [registered name, struct] }`. */
 export function union<V extends Record<string, readonly [string, StructSchema]>>(
   variants: V,
+  goName = 'interface {}',
 ): UnionSchema<Tagged<V>> {
   return {
     kind: 'union',
+    goName,
     variants: Object.entries(variants).map(([tag, [registeredName, schema]]) => ({
       tag,
       registeredName,

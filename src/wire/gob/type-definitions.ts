@@ -21,8 +21,9 @@ export function goNotation(schema: Schema): string {
     case 'struct':
       return schema.goName;
     case 'bool':
+      return 'bool';
     case 'string':
-      return schema.kind;
+      return schema.goName ?? 'string';
     case 'float':
       return 'float64';
     case 'bytes':
@@ -32,7 +33,7 @@ export function goNotation(schema: Schema): string {
     case 'time':
       return 'time.Time';
     case 'union':
-      return 'interface {}';
+      return schema.goName ?? 'interface {}';
     case 'pointer':
       return `*${goNotation(schema.elem)}`;
     case 'slice':

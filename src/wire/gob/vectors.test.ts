@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describeWithVectors, haveVectors, vectorsPath } from '../../../test/vectors.ts';
 import type { Field, Schema } from '../schema.ts';
 import * as s from '../schema.ts';
-import { SECONDS_TO_EPOCH } from '../time.ts';
-import { BufferSource, GobDecoder } from './decoder.ts';
+import { ImageUpdate } from '../messages/imageserver.ts';
+import { BufferSource, decodeOnce, GobDecoder } from './decoder.ts';
 import { GobEncoder, timeBytes } from './encoder.ts';
 
 interface GoType {
@@ -49,6 +49,7 @@ function schemaOf(name: string): Schema {
           [registered, schemaOf(target) as s.StructSchema] as const,
         ]),
       ),
+      name,
     );
     made.set(name, union);
     return union;
@@ -58,7 +59,7 @@ function schemaOf(name: string): Schema {
     case 'bool':
       return s.bool;
     case 'string':
-      return s.string;
+      return type.goString === 'string' ? s.string : { kind: 'string', goName: type.goString };
     case 'bytes':
       return s.bytes;
     case 'time':
@@ -106,7 +107,7 @@ function toNotation(schema: Schema, value: unknown): unknown {
     case 'uint':
       return String(value);
     case 'bytes':
-      return (value as Uint8Array).length ? { $hex: Buffer.from(value as Uint8Array).toString('hex') } : null;
+      return value && (value as Uint8Array).length ? { $hex: Buffer.from(value as Uint8Array).toString('hex') } : null;
     case 'hash':
       return { $hex: value };
     case 'time':
@@ -146,12 +147,13 @@ function normal(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(normal);
   if (value === null || typeof value !== 'object') return value;
   const object = value as Record<string, unknown>;
+  if (object.$hex === '') return null;
   if ('$time' in object) return { $time: (object.$time as { binary: string }).binary };
   if ('$map' in object)
     return {
       $map: (object.$map as unknown[][]).map(normal).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
     };
-  if ('$float' in object) return Number(object.$float);
+  if ('$float' in object) return Number(String(object.$float).replace('Inf', 'Infinity'));
   return Object.fromEntries(Object.entries(object).map(([key, item]) => [key, normal(item)]));
 }
 
@@ -173,6 +175,7 @@ function schemasOf(vector: Vector): Schema[] | undefined {
   } catch (error) {
     if (!(error instanceof NotDeclared)) throw error;
     skipped.push(vector.name);
+    made.clear();
     return undefined;
   }
 }
@@ -183,16 +186,19 @@ describeWithVectors('values made by Go', () => {
     if (!schemas) continue;
     describe(vector.name, () => {
       const bytes = Buffer.from(vector.hex, 'hex');
-      const decodeAll = (input: Uint8Array) => {
+      const decodeAll = (input: Uint8Array, wanted = schemas) => {
         const source = new BufferSource(input);
         const decoder = new GobDecoder(source);
-        const values = schemas.map((schema) => decoder.decode(schema));
+        const values = wanted.map((schema) => decoder.decode(schema));
         return { values, used: source.at };
       };
       test('decodes to what Go decodes', () => {
-        const { values, used } = decodeAll(bytes);
+        // This one was decoded by a peer that does not know the newer fields.
+        const wanted =
+          vector.name === 'HEAD-GetImageResponse' ? [schemaOf('imageserver.GetImageResponse')] : schemas;
+        const { values, used } = decodeAll(bytes, wanted);
         expect(used).toBe(bytes.length);
-        expect(values.map((value, index) => toNotation(schemas[index] as Schema, value))).toEqual(
+        expect(values.map((value, index) => toNotation(wanted[index] as Schema, value))).toEqual(
           (vector.values ?? [vector.json]).map(normal) as unknown[],
         );
       });
@@ -208,7 +214,13 @@ describeWithVectors('values made by Go', () => {
     });
   }
   test('only kinds that no message has are left out', () => {
-    expect(skipped).toEqual([]);
-    expect(SECONDS_TO_EPOCH).toBe(62135596800n);
+    expect(skipped).toEqual(['struct-scalars', 'struct-scalars-zero', 'skew-ImageUpdate']);
+  });
+  test('a message with fields that we do not know, interfaces among them, is read by those we know', () => {
+    const vector = vectors.find((one) => one.name === 'skew-ImageUpdate') as Vector;
+    const json = vector.json as { Name: string; Operation: string };
+    const { value, used } = decodeOnce(ImageUpdate, Buffer.from(vector.hex, 'hex'));
+    expect(used).toBe(vector.hex.length / 2);
+    expect(value).toEqual({ Name: json.Name, Directory: null, Operation: Number(json.Operation) });
   });
 });

@@ -65,7 +65,7 @@ export const GenericInode = union({
   symlink: ['*filesystem.SymlinkInode', SymlinkInode],
   special: ['*filesystem.SpecialInode', SpecialInode],
   directory: ['*filesystem.DirectoryInode', DirectoryInode],
-});
+}, 'filesystem.GenericInode');
 export type GenericInode = NonNullable<ValueOf<typeof GenericInode>>;
 export type InodeKind = GenericInode['Kind'];
 export type InodeOf<K extends InodeKind> = Extract<GenericInode, { Kind: K }>;
