@@ -1,0 +1,42 @@
+/** sendfile(2) on the raw descriptor of a plain socket: an object's bytes go out without passing through this process. */
+import { dlopen, FFIType } from 'bun:ffi';
+import type { Socket } from 'node:net';
+
+type Send = (out: number, fd: number, offset: bigint, count: number) => number;
+
+function load(): Send | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    const { symbols } = dlopen('libc.so.6', {
+      sendfile: { args: [FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64 },
+    });
+    const offsets = new BigInt64Array(1);
+    return (out, fd, offset, count) => {
+      offsets[0] = offset;
+      return Number(symbols.sendfile(out, fd, offsets, count));
+    };
+  } catch {
+    // Another C library: the ordinary way is always there.
+    return undefined;
+  }
+}
+
+const send = load();
+
+/** Descriptor of a plain socket, or undefined if the runtime does not show it. */
+function descriptorOf(socket: Socket): number | undefined {
+  const handle = (socket as unknown as { _handle?: { fd?: unknown } })._handle;
+  return typeof handle?.fd === 'number' && handle.fd > 2 ? handle.fd : undefined;
+}
+
+/**
+ * Sends as much as the socket takes now. Returns the bytes sent; 0 if the socket is full, the file has ended or this
+ * cannot be done here: send an ordinary chunk then, which waits for the socket (or tells the error).
+ */
+export function trySendfile(socket: Socket, fd: number, offset: number, length: number): number {
+  if (!send || socket.writableLength > 0) return 0;
+  const out = descriptorOf(socket);
+  if (out === undefined) return 0;
+  const sent = send(out, fd, BigInt(offset), length);
+  return sent > 0 ? sent : 0;
+}
