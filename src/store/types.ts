@@ -2,8 +2,9 @@
  * The ports of the stores. Methods, replication and HTTP know only these; the directory stores beside this file
  * implement them, another backend may take their place.
  */
-import type { Directory, Image } from '../wire/messages/image.ts';
+
 import type { EncodedImage } from '../wire/encoded-image.ts';
+import type { Directory, Image } from '../wire/messages/image.ts';
 import type { GoTime } from '../wire/time.ts';
 
 export type { EncodedImage };
@@ -47,6 +48,10 @@ export interface ObjectUpload {
   put(source: ObjectSource): Promise<PutResult>;
   /** Group commit: makes everything put so far durable and visible. */
   commit(): Promise<void>;
+  /** Leases objects that are here already, until `close()`: pending replications, images about to be added. */
+  hold(hashes: readonly Hash[]): void;
+  /** Opens an object of the store or one put here and not yet committed. Throws as `ObjectStore.open`. */
+  open(hash: Hash): ObjectReader;
   /** Ends the lease; what was not committed is dropped. */
   close(): void;
 }
@@ -63,6 +68,12 @@ export interface UnreferencedEntry {
   readonly size: number;
   /** Milliseconds since the epoch when it became unreferenced. */
   readonly since: number;
+}
+
+export interface CollectResult {
+  readonly count: number;
+  readonly bytes: number;
+  readonly deleted: readonly Hash[];
 }
 
 export interface ObjectStore {
@@ -83,7 +94,7 @@ export interface ObjectStore {
   collect(
     wanted: (count: number, bytes: number, next: UnreferencedEntry) => boolean,
     options?: { dryRun?: boolean },
-  ): Promise<{ count: number; bytes: number; deleted: Hash[] }>;
+  ): Promise<CollectResult>;
   /** File system that holds the objects, bytes. */
   space(): { capacity: number; free: number };
 }
@@ -155,10 +166,7 @@ export interface ImageStore {
   /** Fully decoded, from a bounded cache. */
   decoded(name: string): Promise<Image>;
   /** Newest by creation time directly inside `directory`; throws DIRECTORY_NOT_FOUND. */
-  findLatest(
-    directory: string,
-    accept: (entry: ImageEntry) => boolean,
-  ): ImageEntry | undefined;
+  findLatest(directory: string, accept: (entry: ImageEntry) => boolean): ImageEntry | undefined;
   /**
    * Checks the image (every object here, tree sane), makes it durable, then visible, then tells listeners.
    * Throws IMAGE_EXISTS, OBJECTS_MISSING, INVALID_NAME, INVALID_IMAGE, DIRECTORY_NOT_FOUND, NO_SPACE.

@@ -1,0 +1,106 @@
+/**
+ * Two calls of the C library that Bun does not offer: syncfs(2), made in a worker so that the event loop goes on, and
+ * flock(2). Where the library cannot be loaded both say so and the callers do without.
+ */
+import { dlopen, FFIType } from 'bun:ffi';
+
+const LIBRARIES = [
+  'libc.so.6',
+  'libc.so',
+  `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`,
+];
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+/** How long to wait for the worker's first answer before doing without it, ms. */
+const START_MS = 10_000;
+
+function libraryWith(symbol: 'flock' | 'syncfs'): string | undefined {
+  const args = symbol === 'flock' ? [FFIType.i32, FFIType.i32] : [FFIType.i32];
+  for (const name of LIBRARIES) {
+    try {
+      dlopen(name, { [symbol]: { args, returns: FFIType.i32 } }).close();
+      return name;
+    } catch {
+      // The next name may do: which one exists depends on the distribution.
+    }
+  }
+  return undefined;
+}
+
+/** Takes an exclusive lock without waiting: true = got it, false = somebody has it, undefined = cannot tell. */
+export function lockFile(fd: number): boolean | undefined {
+  const name = libraryWith('flock');
+  if (!name) return undefined;
+  const library = dlopen(name, { flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } });
+  const taken = library.symbols.flock(fd, LOCK_EX | LOCK_NB) === 0;
+  library.close();
+  return taken;
+}
+
+// The source travels as text: a worker from a file would need an entry of its own in the compiled executable.
+const WORKER_SOURCE = `
+import { dlopen, FFIType } from 'bun:ffi';
+const library = dlopen(LIBRARY, { syncfs: { args: [FFIType.i32], returns: FFIType.i32 } });
+self.onmessage = ({ data: [id, fd] }) => postMessage([id, library.symbols.syncfs(fd)]);
+`;
+
+interface Waiting {
+  resolve(done: boolean): void;
+  reject(failure: Error): void;
+}
+
+class SyncWorker {
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #worker: Worker;
+  #next = 1;
+  #answered = false;
+  #broken = false;
+
+  constructor(library: string) {
+    const source = WORKER_SOURCE.replace('LIBRARY', JSON.stringify(library));
+    this.#worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'application/javascript' })));
+    this.#worker.unref();
+    this.#worker.onmessage = ({ data: [id, result] }: MessageEvent<[number, number]>) => {
+      this.#answered = true;
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      this.#rest();
+      if (result === 0) waiting?.resolve(true);
+      else waiting?.reject(new Error('syncfs failed'));
+    };
+    this.#worker.onerror = () => this.#giveUp();
+  }
+
+  sync(fd: number): Promise<boolean> {
+    if (this.#broken) return Promise.resolve(false);
+    return new Promise((resolve, reject) => {
+      const id = this.#next++;
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.ref();
+      this.#worker.postMessage([id, fd]);
+      if (!this.#answered) setTimeout(() => this.#answered || this.#giveUp(), START_MS).unref();
+    });
+  }
+
+  #rest(): void {
+    if (this.#waiting.size === 0) this.#worker.unref();
+  }
+
+  #giveUp(): void {
+    this.#broken = true;
+    for (const waiting of this.#waiting.values()) waiting.resolve(false);
+    this.#waiting.clear();
+    this.#worker.terminate();
+  }
+}
+
+let worker: SyncWorker | undefined;
+let library: string | null | undefined;
+
+/** Makes everything on the file system of `fd` durable. False if this machine cannot; rejects if the disk failed. */
+export async function syncFileSystem(fd: number): Promise<boolean> {
+  if (library === undefined) library = libraryWith('syncfs') ?? null;
+  if (library === null) return false;
+  worker ??= new SyncWorker(library);
+  return worker.sync(fd);
+}

@@ -1,0 +1,134 @@
+/**
+ * Group commit: contents durable, then all renamed into place, then their directories durable, and only then known.
+ * Many at once share two syncs of the file system; a few are synced one by one.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { errno } from './disk.ts';
+import { hashBytes } from './object-hash.ts';
+import { DIRECTORY_MODE, type DirectoryObjectStore } from './object-store.ts';
+import type { StagedObject } from './object-upload.ts';
+import { Turn } from './turn.ts';
+
+/** Up to this many objects are synced one by one: that waits for nobody else's data. */
+const FEW = 4;
+/** Syncs in flight where the file system cannot be synced as a whole. */
+const PARALLEL = 16;
+
+/** All of `group` or, if the disk fails, none of those not yet in place. `lease` is called for each before it can go. */
+export async function commitObjects(
+  store: DirectoryObjectStore,
+  group: readonly StagedObject[],
+  lease: (slot: number) => void,
+): Promise<void> {
+  const { disk, reporter } = store.options;
+  for (const { hash } of group) store.inFlight.add(hash);
+  let placed = 0;
+  try {
+    await syncContents(store, group);
+    const turn = new Turn();
+    for (const staged of group) {
+      place(store, staged);
+      placed++;
+      if (turn.over()) await turn.next();
+    }
+    await syncDirectories(store, group);
+    placed = group.length;
+  } catch (thrown) {
+    for (const { path } of group.slice(placed)) {
+      try {
+        disk.unlink(path);
+      } catch (failure) {
+        reporter.log(`Cannot remove a temporary file: ${errno(failure)}`);
+      }
+    }
+    throw thrown;
+  } finally {
+    for (const { hash } of group) store.inFlight.delete(hash);
+    // What is in place has durable contents, whatever failed after: it is known, if only as garbage.
+    for (const staged of group.slice(0, placed)) lease(know(store, staged));
+  }
+}
+
+async function syncContents(store: DirectoryObjectStore, group: readonly StagedObject[]): Promise<void> {
+  const unsynced = group.filter(({ synced }) => !synced).map(({ path }) => path);
+  if (unsynced.length === 0) return;
+  if (unsynced.length > FEW && (await store.sync.sync())) return;
+  await syncPaths(store, unsynced);
+}
+
+async function syncDirectories(store: DirectoryObjectStore, group: readonly StagedObject[]): Promise<void> {
+  const leaves = new Set(group.map(({ hash }) => leafOf(hash)));
+  if (leaves.size <= FEW || !(await store.sync.sync())) {
+    const root = store.options.directory;
+    const paths = new Set<string>();
+    for (const leaf of leaves) {
+      const text = leaf.toString(16).padStart(4, '0');
+      paths.add(join(root, text.slice(0, 2), text.slice(2)));
+      if (store.durableLeaves[leaf]) continue;
+      paths.add(join(root, text.slice(0, 2)));
+      paths.add(root);
+    }
+    await syncPaths(store, [...paths]);
+  }
+  for (const leaf of leaves) store.durableLeaves[leaf] = 1;
+}
+
+async function syncPaths(store: DirectoryObjectStore, paths: readonly string[]): Promise<void> {
+  let next = 0;
+  const work = async () => {
+    while (next < paths.length) await store.options.disk.syncPath(paths[next++] as string);
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, paths.length) }, work));
+}
+
+function leafOf(hash: string): number {
+  return Number.parseInt(hash.slice(0, 4), 16);
+}
+
+function place(store: DirectoryObjectStore, staged: StagedObject): void {
+  const { disk } = store.options;
+  const path = store.pathOf(staged.hash);
+  const slot = staged.heals ? 0 : store.table.find(hashBytes(staged.hash));
+  if (slot !== 0 && store.table.isPresent(slot)) {
+    // Somebody else has committed the same object meanwhile.
+    disk.unlink(staged.path);
+    return;
+  }
+  if (!store.durableLeaves[leafOf(staged.hash)]) makeDirectories(store, path);
+  try {
+    disk.rename(staged.path, path);
+  } catch (thrown) {
+    if (errno(thrown) !== 'ENOENT') throw thrown;
+    makeDirectories(store, path);
+    store.durableLeaves[leafOf(staged.hash)] = 0;
+    disk.rename(staged.path, path);
+  }
+}
+
+function makeDirectories(store: DirectoryObjectStore, path: string): void {
+  const { disk } = store.options;
+  const leaf = dirname(path);
+  if (existsSync(leaf)) return;
+  try {
+    disk.mkdir(leaf, DIRECTORY_MODE);
+  } catch (thrown) {
+    if (errno(thrown) !== 'ENOENT') throw thrown;
+    disk.mkdir(dirname(leaf), DIRECTORY_MODE);
+    disk.mkdir(leaf, DIRECTORY_MODE);
+  }
+}
+
+function know(store: DirectoryObjectStore, { hash, size, heals }: StagedObject): number {
+  const { table } = store;
+  const { now, reporter } = store.options;
+  const bytes = hashBytes(hash);
+  const known = table.find(bytes);
+  const before = known !== 0 && table.isPresent(known);
+  const slot = table.add(bytes, 0, size, now());
+  store.unmovable.delete(hash);
+  if (before) table.renew(slot, now());
+  if (before && heals && table.sizes[slot] !== size) table.resize(slot, size);
+  reporter.healed('object', hash);
+  return slot;
+}

@@ -1,0 +1,256 @@
+/** Objects in OBJECT_DIR, the original's layout: what is there, opening, quarantine. Uploads and collection are beside. */
+import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ImageServerError } from '../errors.ts';
+import { collectUnreferenced } from './collect.ts';
+import { type Disk, errno } from './disk.ts';
+import { HASH_BYTES, hashBytes, hashText, objectPath } from './object-hash.ts';
+import { type ObjectTable, SlotState } from './object-table.ts';
+import { DirectoryUpload } from './object-upload.ts';
+import type { Reporter } from './reporter.ts';
+import { SharedSync } from './shared-sync.ts';
+import type { SpaceGuard } from './space-guard.ts';
+import type {
+  CollectResult,
+  Hash,
+  ObjectReader,
+  ObjectStore,
+  ObjectTotals,
+  ObjectUpload,
+  UnreferencedEntry,
+} from './types.ts';
+
+export const DIRECTORY_MODE = 0o700;
+export const FILE_MODE = 0o640;
+export const TEMPORARY = '.tmp';
+export const QUARANTINE = '.quarantine';
+/** Looks at the disk per call once everything there is known: enough for objects put there by hand. */
+const LOOKS_PER_CALL = 1000;
+
+export interface ObjectStoreOptions {
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly table: ObjectTable;
+  readonly reporter: Reporter;
+  readonly now: () => number;
+  /** Garbage collection leaves an object alone this long after its upload, milliseconds. */
+  readonly graceMs: number;
+  readonly space: SpaceGuard;
+  /** True once every object and image on disk is known. */
+  readonly isReady: () => boolean;
+}
+
+class OpenObject implements ObjectReader {
+  readonly hash: Hash;
+  readonly size: number;
+  readonly fd: number;
+  readonly path: string;
+  #open = true;
+
+  constructor(hash: Hash, size: number, fd: number, path: string) {
+    this.hash = hash;
+    this.size = size;
+    this.fd = fd;
+    this.path = path;
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.fd);
+  }
+}
+
+export class DirectoryObjectStore implements ObjectStore {
+  readonly options: ObjectStoreOptions;
+  readonly table: ObjectTable;
+  readonly sync: SharedSync;
+  /** Being renamed into place, not yet durable: not to be found by looking at the disk. */
+  readonly inFlight = new Set<Hash>();
+  /** Leaf directories (16 bits of hash) whose entries in their parents are durable. */
+  readonly durableLeaves = new Uint8Array(65536);
+  /** Damaged objects whose file could not be moved away. */
+  readonly unmovable = new Set<Hash>();
+  readonly #rootFd: number;
+  readonly #scratch = Buffer.alloc(HASH_BYTES);
+  #temporaries = 0;
+  #collecting: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ObjectStoreOptions) {
+    this.options = options;
+    this.table = options.table;
+    options.disk.mkdir(join(options.directory, TEMPORARY), DIRECTORY_MODE);
+    this.#rootFd = openSync(options.directory, 'r');
+    this.sync = new SharedSync(options.disk, this.#rootFd);
+  }
+
+  close(): void {
+    closeSync(this.#rootFd);
+  }
+
+  pathOf(hash: Hash): string {
+    return `${this.options.directory}/${objectPath(hash)}`;
+  }
+
+  temporaryPath(): string {
+    return join(
+      this.options.directory,
+      TEMPORARY,
+      `${this.options.now().toString(36)}-${++this.#temporaries}`,
+    );
+  }
+
+  /** Slot of an object that is here, or 0; looks at the disk if it is not known. */
+  locate(bytes: Uint8Array, at: number): number {
+    const slot = this.table.find(bytes, at);
+    return slot !== 0 && this.table.isPresent(slot) ? slot : this.#look(bytes, at);
+  }
+
+  locateHash(hash: Hash): number {
+    return this.locate(hashBytes(hash, this.#scratch), 0);
+  }
+
+  /** As `locateHash`, for uploads: once all is known a file put there by hand may as well be replaced by its equal. */
+  locateForUpload(hash: Hash): number {
+    const bytes = hashBytes(hash, this.#scratch);
+    if (!this.options.isReady()) return this.locate(bytes, 0);
+    const slot = this.table.find(bytes);
+    return slot !== 0 && this.table.isPresent(slot) ? slot : 0;
+  }
+
+  #look(bytes: Uint8Array, at: number): number {
+    const hash = hashText(bytes, at);
+    if (this.inFlight.has(hash) || this.unmovable.has(hash)) return 0;
+    const found = lstatSync(this.pathOf(hash), { throwIfNoEntry: false });
+    if (!found?.isFile() || found.size === 0) return 0;
+    return this.table.add(bytes, at, found.size, this.options.now());
+  }
+
+  size(hash: Hash): number {
+    const slot = this.locateHash(hash);
+    return slot === 0 ? 0 : (this.table.sizes[slot] as number);
+  }
+
+  sizes(hashes: readonly Hash[]): number[] {
+    const table = this.table;
+    const sizes = new Array<number>(hashes.length);
+    const until = this.#graceEnd();
+    let looks = this.options.isReady() ? LOOKS_PER_CALL : Number.POSITIVE_INFINITY;
+    for (let index = 0; index < hashes.length; index++) {
+      const bytes = hashBytes(hashes[index] as Hash, this.#scratch);
+      let slot = table.find(bytes);
+      if (slot === 0 || !table.isPresent(slot)) slot = looks-- > 0 ? this.#look(bytes, 0) : 0;
+      sizes[index] = slot === 0 ? 0 : (table.sizes[slot] as number);
+      // Whoever asks will rely on the answer: an image using it may come next.
+      if (slot !== 0 && table.references[slot] === 0) table.protect(slot, until);
+    }
+    return sizes;
+  }
+
+  #graceEnd(): number {
+    return Math.ceil((this.options.now() + this.options.graceMs) / 1000);
+  }
+
+  lease(slot: number): void {
+    this.table.lease(slot);
+  }
+
+  release(slot: number): void {
+    this.table.release(slot, this.options.graceMs > 0 ? this.#graceEnd() : 0);
+  }
+
+  open(hash: Hash): ObjectReader {
+    const slot = this.locateHash(hash);
+    if (slot === 0) throw new ImageServerError('OBJECT_NOT_FOUND', `unknown object: ${hash}`);
+    const path = this.pathOf(hash);
+    let fd: number;
+    try {
+      fd = openSync(path, 'r');
+    } catch (thrown) {
+      if (errno(thrown) === 'ENOENT') {
+        this.lost(slot, 'file is gone');
+        throw new ImageServerError('OBJECT_NOT_FOUND', `unknown object: ${hash}`, { cause: thrown });
+      }
+      throw new ImageServerError('INTERNAL', `cannot open object: ${hash}`, { cause: thrown });
+    }
+    const size = fstatSync(fd).size;
+    if (size !== this.table.sizes[slot]) {
+      closeSync(fd);
+      const reason = `length is ${size}, should be ${this.table.sizes[slot]}`;
+      this.quarantine(slot, reason);
+      throw new ImageServerError('CORRUPT', `object: ${hash} is damaged: ${reason}`);
+    }
+    return new OpenObject(hash, size, fd, path);
+  }
+
+  upload(): ObjectUpload {
+    return new DirectoryUpload(this);
+  }
+
+  totals(): ObjectTotals {
+    const { objects, bytes, unreferencedObjects, unreferencedBytes } = this.table;
+    return { objects, bytes, unreferencedObjects, unreferencedBytes };
+  }
+
+  entryOf(slot: number): UnreferencedEntry {
+    const { hashes, sizes, since } = this.table;
+    return {
+      hash: hashText(hashes, slot * HASH_BYTES),
+      size: sizes[slot] as number,
+      since: since[slot] as number,
+    };
+  }
+
+  *unreferenced(): Iterable<UnreferencedEntry> {
+    for (const slot of this.table.unreferencedSlots())
+      if (this.table.isUnreferenced(slot)) yield this.entryOf(slot);
+  }
+
+  /** One collection at a time; a later one starts from what the earlier one left. */
+  collect(
+    wanted: (count: number, bytes: number, next: UnreferencedEntry) => boolean,
+    options?: { dryRun?: boolean },
+  ): Promise<CollectResult> {
+    const run = this.#collecting.then(() => collectUnreferenced(this, wanted, options?.dryRun ?? false));
+    this.#collecting = run.catch(() => undefined); // The caller hears of the failure, the next one starts anyway.
+    return run;
+  }
+
+  space(): { capacity: number; free: number } {
+    return this.options.disk.space(this.options.directory);
+  }
+
+  /** The file has vanished: the object is missing from now on. */
+  lost(slot: number, reason: string): void {
+    if (this.table.references[slot] !== 0)
+      this.options.reporter.damage('object', hashText(this.table.hashes, slot * HASH_BYTES), reason);
+    this.table.remove(slot);
+  }
+
+  /** Puts a damaged object's file aside; the object is missing from now on, an upload of it heals that. */
+  quarantine(slot: number, reason: string): void {
+    const { directory, disk, now, reporter } = this.options;
+    const hash = hashText(this.table.hashes, slot * HASH_BYTES);
+    if (this.table.states[slot] === SlotState.Present) this.table.remove(slot);
+    reporter.damage('object', hash, reason);
+    try {
+      disk.mkdir(join(directory, QUARANTINE), DIRECTORY_MODE);
+      disk.rename(this.pathOf(hash), join(directory, QUARANTINE, `${hash}.${now()}`));
+    } catch (thrown) {
+      // It is not served all the same, and an upload of the object replaces it.
+      reporter.log(`Cannot quarantine object: ${hash}: ${errno(thrown)}`);
+      this.unmovable.add(hash);
+    }
+  }
+
+  /** True if the stored object has just these bytes. For small ones: reads at once. */
+  holdsExactly(hash: Hash, bytes: Uint8Array): boolean {
+    try {
+      return readFileSync(this.pathOf(hash)).equals(bytes);
+    } catch (thrown) {
+      if (errno(thrown) !== 'ENOENT')
+        this.options.reporter.damage('object', hash, `cannot read: ${errno(thrown)}`);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,362 @@
+/**
+ * All objects in compact typed arrays: 64-byte hashes, sizes, reference counts, and the unreferenced ones in a linked
+ * list, oldest first. An object's slot number stands for it in the object lists of images; a slot is reused only when
+ * nothing refers to it and no lease holds it.
+ */
+import { HASH_BYTES, readHashWords } from './object-hash.ts';
+
+export const SlotState = { Free: 0, Present: 1, Missing: 2 } as const;
+export type SlotState = (typeof SlotState)[keyof typeof SlotState];
+
+/** Slots per page of the index; arrays grow by whole pages. */
+export const PAGE_SLOTS = 512;
+const WORDS = HASH_BYTES / 4;
+
+export class ObjectTable {
+  /** 64 bytes a slot; slot 0 is never an object: it is the head of the list of unreferenced ones. */
+  hashes = new Uint8Array(0);
+  /** Bytes. */
+  sizes = new Float64Array(0);
+  /** Milliseconds since the epoch when it became unreferenced; 0 while referenced. */
+  since = new Float64Array(0);
+  states = new Uint8Array(0);
+  references = new Uint32Array(0);
+  /** Uploads in progress that need it. */
+  leases = new Uint32Array(0);
+  /** Seconds since the epoch; garbage collection leaves it alone until then. */
+  protectedUntil = new Uint32Array(0);
+  /** Pages changed since they were last written to the index. */
+  readonly dirtyPages = new Set<number>();
+
+  #words = new Uint32Array(0);
+  #previous = new Uint32Array(0);
+  #next = new Uint32Array(0);
+  #buckets = new Uint32Array(0);
+  #freeSlots: number[] = [];
+  /** First slot never used. */
+  #end = 1;
+  #filled = 0;
+  readonly #seed = crypto.getRandomValues(new Uint32Array(4));
+  readonly #wanted = new Uint32Array(WORDS);
+
+  objects = 0;
+  bytes = 0;
+  unreferencedObjects = 0;
+  unreferencedBytes = 0;
+
+  constructor() {
+    this.#grow(PAGE_SLOTS);
+    this.#rehash(1024);
+  }
+
+  /** One past the highest slot in use. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Slot of a hash given as bytes, or 0. */
+  find(bytes: Uint8Array, at = 0): number {
+    const wanted = this.#wanted;
+    readHashWords(bytes, at, wanted);
+    const mask = this.#buckets.length - 1;
+    for (let bucket = this.#bucketOf(wanted, 0) & mask; ; bucket = (bucket + 1) & mask) {
+      const slot = this.#buckets[bucket] as number;
+      if (slot === 0 || this.#equals(slot)) return slot;
+    }
+  }
+
+  isPresent(slot: number): boolean {
+    return this.states[slot] === SlotState.Present;
+  }
+
+  /**
+   * Makes an object known, or one that was missing present again. New ones are unreferenced since `now` (ms) and join
+   * the young end of the list.
+   */
+  add(bytes: Uint8Array, at: number, size: number, now: number): number {
+    let slot = this.find(bytes, at);
+    if (slot === 0) {
+      slot = this.#allocate(bytes, at);
+      this.since[slot] = now;
+    } else if (this.states[slot] === SlotState.Present) {
+      return slot;
+    }
+    this.states[slot] = SlotState.Present;
+    this.sizes[slot] = size;
+    this.objects++;
+    this.bytes += size;
+    if (this.references[slot] === 0) this.#enlist(slot, now);
+    this.#touch(slot);
+    return slot;
+  }
+
+  /** An object an image needs and that is not here: a slot for its references. */
+  addMissing(bytes: Uint8Array, at: number, size: number): number {
+    const found = this.find(bytes, at);
+    if (found !== 0) return found;
+    const slot = this.#allocate(bytes, at);
+    this.states[slot] = SlotState.Missing;
+    this.sizes[slot] = size;
+    this.#touch(slot);
+    return slot;
+  }
+
+  /** The object is not on disk any more. Its slot stays while something refers to it. */
+  remove(slot: number): void {
+    if (this.states[slot] === SlotState.Present) {
+      this.objects--;
+      this.bytes -= this.sizes[slot] as number;
+      if (this.references[slot] === 0) this.#delist(slot);
+      this.states[slot] = SlotState.Missing;
+    }
+    this.#touch(slot);
+    this.#freeIfUnused(slot);
+  }
+
+  /** The file turned out to have another length than recorded (found by the walk over the directories). */
+  resize(slot: number, size: number): void {
+    const change = size - (this.sizes[slot] as number);
+    this.sizes[slot] = size;
+    this.#touch(slot);
+    if (!this.isPresent(slot)) return;
+    this.bytes += change;
+    if (this.references[slot] === 0) this.unreferencedBytes += change;
+  }
+
+  reference(slot: number): void {
+    const count = (this.references[slot] as number) + 1;
+    this.references[slot] = count;
+    if (count === 1 && this.isPresent(slot)) {
+      this.#delist(slot);
+      this.#touch(slot);
+    }
+  }
+
+  /** `now`: ms since the epoch, kept if it was the last reference. */
+  unreference(slot: number, now: number): void {
+    const count = (this.references[slot] as number) - 1;
+    if (count < 0) throw new Error(`reference count of slot ${slot} below zero`);
+    this.references[slot] = count;
+    if (count > 0) return;
+    if (this.isPresent(slot)) {
+      this.#enlist(slot, now);
+      this.#touch(slot);
+    } else this.#freeIfUnused(slot);
+  }
+
+  lease(slot: number): void {
+    this.leases[slot] = (this.leases[slot] as number) + 1;
+  }
+
+  /** Ends a lease; the object stays protected until `until` (seconds since the epoch). */
+  release(slot: number, until: number): void {
+    this.leases[slot] = (this.leases[slot] as number) - 1;
+    this.protect(slot, until);
+    this.#freeIfUnused(slot);
+  }
+
+  protect(slot: number, until: number): void {
+    if (until > (this.protectedUntil[slot] as number)) this.protectedUntil[slot] = until;
+  }
+
+  /** True if garbage collection must leave it alone at `now` (ms). */
+  isProtected(slot: number, now: number): boolean {
+    return (this.leases[slot] as number) > 0 || (this.protectedUntil[slot] as number) * 1000 > now;
+  }
+
+  isUnreferenced(slot: number): boolean {
+    return this.references[slot] === 0 && this.states[slot] === SlotState.Present;
+  }
+
+  /** An unreferenced object uploaded again moves to the young end. */
+  renew(slot: number, now: number): void {
+    if (!this.isUnreferenced(slot)) return;
+    this.#delist(slot);
+    this.#enlist(slot, now);
+    this.#touch(slot);
+  }
+
+  /** Slots of unreferenced objects, oldest first, as they are now. */
+  unreferencedSlots(): Uint32Array {
+    const slots = new Uint32Array(this.unreferencedObjects);
+    let count = 0;
+    for (let slot = this.#next[0] as number; slot !== 0; slot = this.#next[slot] as number)
+      slots[count++] = slot;
+    return slots;
+  }
+
+  /** Oldest unreferenced object after `slot` (0 = the oldest of all); 0 at the end. */
+  nextUnreferenced(slot: number): number {
+    return this.#next[slot] as number;
+  }
+
+  /** Takes in a page of the index: contents of `PAGE_SLOTS` slots from `first` on, written by `pageOf`. */
+  restore(
+    page: number,
+    hashes: Uint8Array,
+    sizes: Float64Array,
+    since: Float64Array,
+    states: Uint8Array,
+  ): void {
+    const first = page * PAGE_SLOTS;
+    this.#grow(first + PAGE_SLOTS);
+    this.hashes.set(hashes, first * HASH_BYTES);
+    this.sizes.set(sizes, first);
+    this.since.set(since, first);
+    this.states.set(states, first);
+    this.#end = Math.max(this.#end, first + PAGE_SLOTS);
+  }
+
+  /** After all `restore`: objects can be found. Next the images count their references, then `settle`. */
+  restored(): void {
+    this.#freeSlots = [];
+    let used = 0;
+    for (let slot = this.#end - 1; slot > 0; slot--) {
+      if (this.states[slot] === SlotState.Free) this.#freeSlots.push(slot);
+      else used++;
+    }
+    this.#filled = used;
+    let buckets = 1024;
+    while (buckets < used * 2) buckets *= 2;
+    this.#rehash(buckets);
+  }
+
+  /** After `restored` and counting straight into `references`: totals and the unreferenced list, oldest first. */
+  settle(now: number): void {
+    const unreferenced: number[] = [];
+    for (let slot = 1; slot < this.#end; slot++) {
+      if (this.states[slot] !== SlotState.Present) {
+        this.#freeIfUnused(slot);
+        continue;
+      }
+      this.objects++;
+      this.bytes += this.sizes[slot] as number;
+      const referenced = this.references[slot] !== 0;
+      if (!referenced) unreferenced.push(slot);
+      if (referenced === (this.since[slot] === 0)) continue;
+      this.since[slot] = referenced ? 0 : now;
+      this.#touch(slot);
+    }
+    unreferenced.sort((a, b) => (this.since[a] as number) - (this.since[b] as number));
+    for (const slot of unreferenced) this.#enlist(slot, this.since[slot] as number);
+  }
+
+  #allocate(bytes: Uint8Array, at: number): number {
+    if ((this.#filled + 1) * 2 > this.#buckets.length) this.#rehash(this.#buckets.length * 2);
+    let slot = this.#freeSlots.pop();
+    if (slot === undefined) {
+      slot = this.#end++;
+      if (slot >= this.sizes.length)
+        this.#grow(Math.ceil((this.sizes.length * 1.25 + PAGE_SLOTS) / PAGE_SLOTS) * PAGE_SLOTS);
+    }
+    for (let i = 0; i < HASH_BYTES; i++) this.hashes[slot * HASH_BYTES + i] = bytes[at + i] as number;
+    this.references[slot] = 0;
+    this.leases[slot] = 0;
+    this.protectedUntil[slot] = 0;
+    this.#insert(slot);
+    this.#filled++;
+    return slot;
+  }
+
+  #freeIfUnused(slot: number): void {
+    if (this.states[slot] !== SlotState.Missing) return;
+    if (this.references[slot] !== 0 || this.leases[slot] !== 0) return;
+    this.#forget(slot);
+    this.states[slot] = SlotState.Free;
+    this.since[slot] = 0;
+    this.#filled--;
+    this.#freeSlots.push(slot);
+    this.#touch(slot);
+  }
+
+  #touch(slot: number): void {
+    this.dirtyPages.add(Math.floor(slot / PAGE_SLOTS));
+  }
+
+  #enlist(slot: number, now: number): void {
+    this.since[slot] = now;
+    this.unreferencedObjects++;
+    this.unreferencedBytes += this.sizes[slot] as number;
+    this.#link(slot);
+  }
+
+  #link(slot: number): void {
+    const last = this.#previous[0] as number;
+    this.#next[last] = slot;
+    this.#previous[slot] = last;
+    this.#next[slot] = 0;
+    this.#previous[0] = slot;
+  }
+
+  #delist(slot: number): void {
+    this.since[slot] = 0;
+    this.unreferencedObjects--;
+    this.unreferencedBytes -= this.sizes[slot] as number;
+    const previous = this.#previous[slot] as number;
+    const next = this.#next[slot] as number;
+    this.#next[previous] = next;
+    this.#previous[next] = previous;
+  }
+
+  // The mix is seeded: nobody outside can prepare objects that fall into one bucket.
+  #bucketOf(words: Uint32Array, at: number): number {
+    const [s0, s1, s2, s3] = this.#seed as unknown as [number, number, number, number];
+    const mixed =
+      Math.imul((words[at] as number) ^ s0, s1 | 1) + Math.imul((words[at + 1] as number) ^ s2, s3 | 1);
+    return Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d) >>> 4;
+  }
+
+  #equals(slot: number): boolean {
+    const words = this.#words;
+    const wanted = this.#wanted;
+    for (let i = 0, at = slot * WORDS; i < WORDS; i++, at++) if (words[at] !== wanted[i]) return false;
+    return true;
+  }
+
+  #insert(slot: number): void {
+    const mask = this.#buckets.length - 1;
+    let bucket = this.#bucketOf(this.#words, slot * WORDS) & mask;
+    while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & mask;
+    this.#buckets[bucket] = slot;
+  }
+
+  /** Takes a slot out of the hash index, closing the gap so that no markers are left behind. */
+  #forget(slot: number): void {
+    const mask = this.#buckets.length - 1;
+    let hole = this.#bucketOf(this.#words, slot * WORDS) & mask;
+    while (this.#buckets[hole] !== slot) hole = (hole + 1) & mask;
+    for (let bucket = (hole + 1) & mask; ; bucket = (bucket + 1) & mask) {
+      const other = this.#buckets[bucket] as number;
+      if (other === 0) break;
+      const home = this.#bucketOf(this.#words, other * WORDS) & mask;
+      if (((bucket - home) & mask) >= ((bucket - hole) & mask)) {
+        this.#buckets[hole] = other;
+        hole = bucket;
+      }
+    }
+    this.#buckets[hole] = 0;
+  }
+
+  #rehash(buckets: number): void {
+    this.#buckets = new Uint32Array(buckets);
+    for (let slot = 1; slot < this.#end; slot++) if (this.states[slot] !== SlotState.Free) this.#insert(slot);
+  }
+
+  #grow(slots: number): void {
+    if (slots <= this.sizes.length) return;
+    const grown = <T extends { set(from: T): void }>(array: T, from: T): T => {
+      array.set(from);
+      return array;
+    };
+    this.hashes = grown(new Uint8Array(slots * HASH_BYTES), this.hashes);
+    this.#words = new Uint32Array(this.hashes.buffer);
+    this.sizes = grown(new Float64Array(slots), this.sizes);
+    this.since = grown(new Float64Array(slots), this.since);
+    this.states = grown(new Uint8Array(slots), this.states);
+    this.references = grown(new Uint32Array(slots), this.references);
+    this.leases = grown(new Uint32Array(slots), this.leases);
+    this.protectedUntil = grown(new Uint32Array(slots), this.protectedUntil);
+    this.#previous = grown(new Uint32Array(slots), this.#previous);
+    this.#next = grown(new Uint32Array(slots), this.#next);
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * One group of uploads: objects are hashed as they come and staged under hidden names, then made durable and visible
+ * together (group commit).
+ */
+import { closeSync, openSync } from 'node:fs';
+import { ImageServerError } from '../errors.ts';
+import { commitObjects } from './object-commit.ts';
+import { IncomingObject } from './object-incoming.ts';
+import { type DirectoryObjectStore, FILE_MODE } from './object-store.ts';
+import { examine, sameFiles } from './object-verify.ts';
+import type { Hash, ObjectReader, ObjectSource, ObjectUpload, PutResult } from './types.ts';
+
+/** Up to this size an object that comes whole is dealt with in one go, bytes. */
+const SMALL = 512 * 1024;
+
+export interface StagedObject {
+  readonly hash: Hash;
+  readonly size: number;
+  readonly path: string;
+  /** Its bytes are on the disk already. */
+  readonly synced: boolean;
+  /** Takes the place of a damaged file. */
+  readonly heals: boolean;
+}
+
+const unexpectedEnd = () => new ImageServerError('INVALID_REQUEST', 'unexpected EOF');
+
+export class DirectoryUpload implements ObjectUpload {
+  readonly #store: DirectoryObjectStore;
+  #staged = new Map<Hash, StagedObject>();
+  #slots: number[] = [];
+  #closed = false;
+  #busy = 0;
+
+  constructor(store: DirectoryObjectStore) {
+    this.#store = store;
+  }
+
+  async put(source: ObjectSource): Promise<PutResult> {
+    const { length, data } = source;
+    if (this.#closed) throw new ImageServerError('CANCELLED', 'upload is closed');
+    if (length <= 0) throw new ImageServerError('INVALID_REQUEST', 'zero length object cannot be added');
+    if (!Number.isSafeInteger(length)) throw new ImageServerError('TOO_LARGE', 'object is too large');
+    const { space } = this.#store.options;
+    const room = space.reserve(length);
+    if (room) await room;
+    this.#busy++;
+    try {
+      if (!(data instanceof Uint8Array)) return await this.#putStream(source, data);
+      if (data.length !== length) throw unexpectedEnd();
+      return length <= SMALL ? await this.#putSmall(source, data) : await this.#putStream(source, [data]);
+    } finally {
+      space.done(length);
+      this.#busy--;
+      if (this.#closed) this.#letGo();
+    }
+  }
+
+  hold(hashes: readonly Hash[]): void {
+    for (const hash of hashes) {
+      const slot = this.#store.locateHash(hash);
+      if (slot !== 0) this.#lease(slot);
+    }
+  }
+
+  /** Also opens what is staged and not yet committed. */
+  open(hash: Hash): ObjectReader {
+    const staged = this.#staged.get(hash);
+    if (!staged) return this.#store.open(hash);
+    const fd = openSync(staged.path, 'r');
+    let open = true;
+    return {
+      hash,
+      size: staged.size,
+      fd,
+      path: staged.path,
+      close: () => {
+        if (open) closeSync(fd);
+        open = false;
+      },
+    };
+  }
+
+  async commit(): Promise<void> {
+    const group = [...this.#staged.values()];
+    if (group.length === 0) return;
+    this.#staged = new Map();
+    this.#busy++;
+    try {
+      await commitObjects(this.#store, group, (slot) => this.#lease(slot));
+    } finally {
+      this.#busy--;
+      if (this.#closed) this.#letGo();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#busy === 0) this.#letGo();
+  }
+
+  #letGo(): void {
+    for (const slot of this.#slots) this.#store.release(slot);
+    this.#slots = [];
+    for (const { path } of this.#staged.values()) this.#drop(path);
+    this.#staged.clear();
+  }
+
+  #lease(slot: number): void {
+    this.#store.lease(slot);
+    this.#slots.push(slot);
+  }
+
+  #drop(path: string): void {
+    try {
+      this.#store.options.disk.unlink(path);
+    } catch (thrown) {
+      this.#store.options.reporter.log(`Cannot remove a temporary file: ${thrown}`);
+    }
+  }
+
+  async #putSmall(source: ObjectSource, bytes: Uint8Array): Promise<PutResult> {
+    const { disk } = this.#store.options;
+    const hash = new Bun.CryptoHasher('sha512').update(bytes).digest('hex');
+    checkExpected(hash, source.expected);
+    if (this.#staged.has(hash)) return { hash, added: false };
+    const slot = this.#store.locateForUpload(hash);
+    if (slot !== 0) {
+      this.#lease(slot);
+      if (this.#store.holdsExactly(hash, bytes)) return this.#already(hash, slot);
+    }
+    const path = this.#store.temporaryPath();
+    const fd = disk.open(path, 'wx', FILE_MODE);
+    try {
+      disk.write(fd, bytes);
+    } catch (thrown) {
+      disk.close(fd);
+      this.#drop(path);
+      throw thrown;
+    }
+    disk.close(fd);
+    return this.#stage({ hash, size: bytes.length, path, synced: false, heals: slot !== 0 }, slot);
+  }
+
+  async #putStream(
+    source: ObjectSource,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<PutResult> {
+    const { length, expected } = source;
+    const known = expected === undefined ? 0 : this.#store.locateForUpload(expected);
+    if (known !== 0) this.#lease(known);
+    const incoming = new IncomingObject(this.#store, length, known === 0 ? undefined : expected);
+    let path: string | undefined;
+    try {
+      for await (const chunk of chunks) await incoming.take(chunk);
+      if (incoming.received < length) throw unexpectedEnd();
+      const hash = incoming.digest();
+      checkExpected(hash, expected);
+      path = await incoming.finish();
+      if (path === undefined) return this.#already(hash, known);
+      if (this.#staged.has(hash)) {
+        this.#drop(path);
+        return { hash, added: false };
+      }
+      const slot = known || this.#store.locateForUpload(hash);
+      if (slot !== 0) {
+        if (known === 0) this.#lease(slot);
+        if (await sameFiles(path, this.#store.pathOf(hash))) {
+          this.#drop(path);
+          return this.#already(hash, slot);
+        }
+      }
+      return await this.#stage({ hash, size: length, path, synced: true, heals: slot !== 0 }, slot);
+    } catch (thrown) {
+      incoming.abandon();
+      throw thrown;
+    }
+  }
+
+  #already(hash: Hash, slot: number): PutResult {
+    this.#store.table.renew(slot, this.#store.options.now());
+    return { hash, added: false };
+  }
+
+  /** `slot`: the object is here already but its file has other contents. */
+  async #stage(staged: StagedObject, slot: number): Promise<PutResult> {
+    if (slot !== 0) {
+      try {
+        await this.#checkDamaged(staged);
+      } catch (thrown) {
+        this.#drop(staged.path);
+        throw thrown;
+      }
+    }
+    this.#staged.set(staged.hash, staged);
+    return { hash: staged.hash, added: true };
+  }
+
+  /** Either the stored file is damaged, which the upload will heal, or SHA-512 is broken. */
+  async #checkDamaged(staged: StagedObject): Promise<void> {
+    const found = await examine(this.#store.pathOf(staged.hash));
+    if (found.hash !== staged.hash) {
+      this.#store.options.reporter.damage('object', staged.hash, 'contents do not match its hash');
+      return;
+    }
+    throw new ImageServerError(
+      'COLLISION',
+      found.size === staged.size
+        ? 'collision detected: content mismatch'
+        : `collision detected: length mismatch. Data=${staged.size}, existing object=${found.size}`,
+    );
+  }
+}
+
+function checkExpected(hash: Hash, expected: Hash | undefined): void {
+  if (expected !== undefined && hash !== expected)
+    throw new ImageServerError('HASH_MISMATCH', `hash mismatch. Computed=${hash}, expected=${expected}`);
+}
