@@ -17,6 +17,50 @@ export interface Services {
   readonly replicated: (signal: AbortSignal) => Promise<void>;
   /** GetObjects calls in progress and GetImageUpdates listeners, for the status page and metrics. */
   readonly activity: { getObjects: number; updateListeners: number };
+  /** What the replicator of a replica tells and takes; undefined on a master. */
+  readonly replication?: ReplicationControl;
+}
+
+/** How a replica is doing. */
+export interface ReplicationStatus {
+  readonly state: 'connecting' | 'initial' | 'live' | 'disconnected';
+  /** host:port as configured. */
+  readonly master: string;
+  readonly archive: boolean;
+  /** Milliseconds since the epoch, as all times here; undefined = not connected. */
+  readonly connectedSince: number | undefined;
+  /** Last message of the master. */
+  readonly lastEvent: number | undefined;
+  /** Last time everything had been compared with the master's complete list. */
+  readonly lastReconciled: number | undefined;
+  /** How long the oldest unfinished change waits, or how long the master has been away. */
+  readonly lagMs: number;
+  /** Images waiting or being worked on. */
+  readonly queue: number;
+  readonly failing: readonly {
+    readonly name: string;
+    readonly reason: string;
+    readonly attempts: number;
+    readonly since: number;
+    readonly retryAt: number;
+  }[];
+  /** Deletions that await a decision. */
+  readonly heldDeletions: readonly { readonly name: string; readonly since: number; readonly reason: string }[];
+  /** The master's clock minus ours; undefined = not known. */
+  readonly clockSkewMs: number | undefined;
+  readonly clockSkewWarning: boolean;
+  readonly lastError: string | undefined;
+  readonly lastErrorAt: number | undefined;
+  /** Bytes of objects received since the start. */
+  readonly receivedBytes: number;
+}
+
+export interface ReplicationControl {
+  status(): ReplicationStatus;
+  /** Lets held deletions happen: `names`, or all if undefined. Resolves with the names that are deleted now. */
+  releaseDeletions(names?: readonly string[]): Promise<string[]>;
+  /** Compares everything with the master again, now. */
+  reconcile(): void;
 }
 
 /** A replica's way to its master ("injection": uploads to a replica go to the master first). */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { describeWithVectors, haveVectors, vectorsPath } from '../../test/vectors.ts';
-import { decodeImage, encodeImage, getImageReply, patchImage, readImageReply, readImageUpload, scanImage } from './encoded-image.ts';
+import { addImageRequest, decodeImage, encodeImage, getImageReply, patchImage, readImageReply, readImageUpload, scanImage } from './encoded-image.ts';
 import { BufferSource, decodeOnce } from './gob/decoder.ts';
 import { encodeOnce } from './gob/encoder.ts';
 import { Image } from './messages/image.ts';
@@ -87,6 +87,15 @@ describe('encoded images', () => {
         expect(decodeOnce(GetImageResponse, reply)).toEqual({ value: { Image: whole }, used: reply.length });
         const back = await readImageReply(new BufferSource(reply));
         expect(await decodeImage(back?.bytes as Uint8Array)).toEqual(whole);
+      });
+      test('a spliced request decodes to the name and the image', () => {
+        for (const ImageName of ['a/b', '']) {
+          const request = Buffer.concat(addImageRequest(ImageName, bytes));
+          expect(decodeOnce(AddImageRequest, request)).toEqual({
+            value: { ImageName, Image: whole },
+            used: request.length,
+          });
+        }
       });
       test('an upload is cut out of its request', async () => {
         const request = encodeOnce(AddImageRequest, { ImageName: 'a/b', Image: whole });

@@ -387,6 +387,19 @@ function freeId(used: ReadonlySet<number>): number {
  * the head of the first and the end of the last changed. The chunks share the stored bytes.
  */
 export function getImageReply(bytes: Uint8Array): Uint8Array[] {
+  return wrapImage(bytes, 'GetImageResponse', undefined);
+}
+
+/** gob(AddImageRequest{ImageName, Image}) from the stored bytes, in the same way. */
+export function addImageRequest(imageName: string, bytes: Uint8Array): Uint8Array[] {
+  return wrapImage(bytes, 'AddImageRequest', imageName);
+}
+
+/** Gob's predefined type id of strings. */
+const STRING_ID = 6;
+
+/** The stored image as the field `Image` of a struct, with a field `ImageName` before it if there is a name. */
+function wrapImage(bytes: Uint8Array, typeName: string, imageName: string | undefined): Uint8Array[] {
   const used = new Set<number>();
   const cursor = new Cursor();
   let at = 0;
@@ -410,10 +423,16 @@ export function getImageReply(bytes: Uint8Array): Uint8Array[] {
   const definition = new GobWriter();
   definition.int(-ours);
   definition.raw(Uint8Array.of(3, 1, 1));
-  definition.text('GetImageResponse');
+  definition.text(typeName);
   definition.byte(1);
   definition.int(ours);
-  definition.raw(Uint8Array.of(0, 1, 1, 1));
+  definition.raw(Uint8Array.of(0, 1, imageName === undefined ? 1 : 2, 1));
+  if (imageName !== undefined) {
+    definition.text('ImageName');
+    definition.byte(1);
+    definition.int(STRING_ID);
+    definition.raw(Uint8Array.of(0, 1));
+  }
   definition.text('Image');
   definition.byte(1);
   definition.int(imageId);
@@ -422,7 +441,12 @@ export function getImageReply(bytes: Uint8Array): Uint8Array[] {
   head.bytes(definition.take());
   const start = new GobWriter();
   start.int(ours);
-  start.byte(1);
+  // Fields are counted from the one before: an empty name is left out, so Image is then two on.
+  if (imageName) {
+    start.byte(1);
+    start.text(imageName);
+  }
+  start.byte(imageName === '' ? 2 : 1);
   const valueStart = first.start + cursor.at;
   const body = first.end - valueStart;
   if (last.start === first.start) {
