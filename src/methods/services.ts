@@ -45,7 +45,11 @@ export interface ReplicationStatus {
     readonly retryAt: number;
   }[];
   /** Deletions that await a decision. */
-  readonly heldDeletions: readonly { readonly name: string; readonly since: number; readonly reason: string }[];
+  readonly heldDeletions: readonly {
+    readonly name: string;
+    readonly since: number;
+    readonly reason: string;
+  }[];
   /** The master's clock minus ours; undefined = not known. */
   readonly clockSkewMs: number | undefined;
   readonly clockSkewWarning: boolean;

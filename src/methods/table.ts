@@ -13,12 +13,18 @@ import { getImage } from './get-image.ts';
 import { getImageExpiration } from './get-image-expiration.ts';
 import { getImageUpdates } from './get-image-updates.ts';
 import { getObjects } from './get-objects.ts';
+import { getReplicationStatus } from './get-replication-status.ts';
 import { listDirectories } from './list-directories.ts';
+import { listImageIdentities } from './list-image-identities.ts';
 import { listImages } from './list-images.ts';
+import { listTrash } from './list-trash.ts';
 import { listUnreferencedObjects } from './list-unreferenced-objects.ts';
 import { makeDirectory } from './make-directory.ts';
 import type { Method } from './method.ts';
+import { purgeTrash } from './purge-trash.ts';
+import { releaseHeldDeletions } from './release-held-deletions.ts';
 import { testBandwidth } from './test-bandwidth.ts';
+import { undeleteImage } from './undelete-image.ts';
 
 const all: readonly Method[] = [
   addImage,
@@ -37,6 +43,12 @@ const all: readonly Method[] = [
   listImages,
   listUnreferencedObjects,
   makeDirectory,
+  getReplicationStatus,
+  listImageIdentities,
+  listTrash,
+  purgeTrash,
+  releaseHeldDeletions,
+  undeleteImage,
   addObjects,
   checkObjects,
   getObjects,
