@@ -1,7 +1,7 @@
 /** Which program? One executable is both: the name it is called by, or the first argument, chooses. */
 import { basename } from 'node:path';
 
-const PROGRAMS = new Set(['imageserver', 'imagetool', 'objecttool']);
+const PROGRAMS = new Set(['imageserver', 'imagetool']);
 
 /** argv[0] is the runtime's own name in a compiled executable; the kernel's view tells how it was called. */
 function calledAs(): string {
@@ -15,9 +15,9 @@ async function main(): Promise<number> {
     program = args[0];
     args = args.slice(1);
   }
-  if (program === 'imagetool' || program === 'objecttool') {
+  if (program === 'imagetool') {
     const { runTool } = await import('./tool/main.ts');
-    return runTool(args, program);
+    return runTool(args);
   }
   const { runDaemon } = await import('./daemon/main.ts');
   return runDaemon(args);

@@ -40,7 +40,7 @@ export interface ClientChannel {
   receive<S extends Schema>(schema: S): Promise<ValueOf<S> | undefined>;
   send<S extends Schema>(schema: S, value: ValueOf<S>): void | Promise<void>;
   write(data: Uint8Array): void | Promise<void>;
-  sendFile(object: Pick<ObjectReader, 'fd' | 'size'>): Promise<void>;
+  sendFile(object: Pick<ObjectReader, 'fd' | 'size'>, offset?: number): Promise<void>;
   flush(): Promise<void>;
   bytes(length: number): AsyncIterable<Uint8Array>;
   take(length: number): Promise<Uint8Array>;
@@ -179,7 +179,7 @@ class Client implements SrpcClient {
       receive: async (schema) => decoder.decode(schema),
       send: (schema, value) => writer.write(encoder.encode(schema, value)),
       write: (data) => writer.write(data),
-      sendFile: (object) => writer.sendFile(object.fd, 0, object.size),
+      sendFile: (object, offset = 0) => writer.sendFile(object.fd, offset, object.size),
       flush: async () => writer.flush(),
       bytes: (length) => reader.bytes(length),
       take: (length) => reader.take(length),
