@@ -30,8 +30,12 @@ function isExpired(expiresAt: Parameters<typeof isZeroTime>[0], now: number): bo
   return !isZeroTime(expiresAt) && toMillis(expiresAt) <= now;
 }
 
-/** Objects the image needs that are not here, each once. Annotations' sizes are not known: -1. */
-async function missingObjects(summary: ImageSummary, objects: ObjectStore): Promise<WantedObject[]> {
+/** Objects the image needs that are not here, each once (annotations' sizes are not known: -1); leases the others. */
+async function missingObjects(
+  summary: ImageSummary,
+  objects: ObjectStore,
+  lease: ObjectUpload,
+): Promise<WantedObject[]> {
   const wanted = new Map<Hash, number>();
   const bytes = Buffer.from(summary.hashes.buffer, summary.hashes.byteOffset, summary.hashes.byteLength);
   const count = summary.sizes.length;
@@ -39,13 +43,18 @@ async function missingObjects(summary: ImageSummary, objects: ObjectStore): Prom
     const step: [Hash, number][] = [];
     for (let i = from; i < Math.min(count, from + LOOK_UP_STEP); i++)
       step.push([bytes.toString('hex', i * 64, i * 64 + 64), summary.sizes[i] as number]);
+    const here: Hash[] = [];
     objects.sizes(step.map(([hash]) => hash)).forEach((size, index) => {
       const [hash, expected] = step[index] as [Hash, number];
       if (size === 0) wanted.set(hash, expected);
+      else here.push(hash);
     });
+    lease.hold(here);
     if (from + LOOK_UP_STEP < count) await new Promise<void>((resolve) => setImmediate(resolve));
   }
-  for (const hash of summary.annotations) if (objects.size(hash) === 0) wanted.set(hash, -1);
+  for (const hash of summary.annotations)
+    if (objects.size(hash) === 0) wanted.set(hash, -1);
+    else lease.hold([hash]);
   return Array.from(wanted, ([hash, size]) => ({ hash, size }));
 }
 
@@ -60,7 +69,9 @@ async function addWithObjects(
   const leases: ObjectUpload[] = [];
   try {
     for (let round = 1; ; round++) {
-      const missing = await missingObjects(summary, objects);
+      const lease = objects.upload();
+      leases.push(lease);
+      const missing = await missingObjects(summary, objects, lease);
       if (missing.length > 0) {
         log(`Replicator(${name}): downloading ${missing.length} of ${summary.sizes.length} objects`);
         const started = performance.now();
