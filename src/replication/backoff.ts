@@ -8,8 +8,8 @@ export interface BackoffRules {
   readonly factor: number;
 }
 
-/** First retry within 2 s, then growing to at most 30 s. */
-export const RECONNECT: BackoffRules = { firstMs: 2000, capMs: 30_000, factor: 1.6 };
+/** First retry within a second, so that a restarted master is found at once, then growing to at most 30 s. */
+export const RECONNECT: BackoffRules = { firstMs: 1000, capMs: 30_000, factor: 1.6 };
 /** The same for one image that failed. */
 export const IMAGE_RETRY: BackoffRules = { firstMs: 2000, capMs: 30_000, factor: 2 };
 

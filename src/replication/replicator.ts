@@ -103,6 +103,7 @@ class MasterReplicator implements Replicator {
   #lastError: { text: string; at: number } | undefined;
   #attempt = 0;
   #nextAttempt = 0;
+  #cancelRetry: (() => void) | undefined;
   #skewMs: number | undefined;
   #skewWarning = false;
   readonly #first = Promise.withResolvers<void>();
@@ -138,6 +139,7 @@ class MasterReplicator implements Replicator {
     for (const job of this.#jobs) job.stop();
     this.#jobs = [];
     this.#stop.abort();
+    this.#cancelRetry?.();
     await this.#running;
   }
 
@@ -232,7 +234,10 @@ class MasterReplicator implements Replicator {
       // A session ended to compare everything again is followed by the next one at once.
       again = end.signal.aborted;
     }
-    this.#nextAttempt = this.#timers.now() + backoffMs(RECONNECT, this.#attempt++, this.#timers.random);
+    const wait = backoffMs(RECONNECT, this.#attempt++, this.#timers.random);
+    this.#nextAttempt = this.#timers.now() + wait;
+    // Not left to the schedule, whose seconds are all the same for a whole fleet.
+    if (!this.#stop.signal.aborted) this.#cancelRetry = this.#timers.after(wait, () => void this.#poll());
   }
 
   #disconnected(): void {

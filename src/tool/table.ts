@@ -18,12 +18,18 @@ import { list } from './commands/list.ts';
 import { listdirs } from './commands/listdirs.ts';
 import { listunrefobj } from './commands/listunrefobj.ts';
 import { mkdir } from './commands/mkdir.ts';
+import { purge } from './commands/purge.ts';
+import { releaseDeletions } from './commands/release-deletions.ts';
+import { replicationStatus } from './commands/replication-status.ts';
 import { show } from './commands/show.ts';
 import { showFilter } from './commands/show-filter.ts';
 import { showunrefobj } from './commands/showunrefobj.ts';
 import { tar } from './commands/tar.ts';
+import { trash } from './commands/trash.ts';
+import { undelete } from './commands/undelete.ts';
 
 export const COMMANDS: readonly Command[] = [
   add, addi, changeImageExpiration, check, checkDirectory, chown, copy, deleteImage, delunrefobj, diff, estimateUsage,
-  findLatestImage, get, getFileInImage, list, listdirs, listunrefobj, mkdir, show, showFilter, showunrefobj, tar,
+  findLatestImage, get, getFileInImage, list, listdirs, listunrefobj, mkdir, purge, releaseDeletions, replicationStatus, show, showFilter, showunrefobj, tar,
+  trash, undelete,
 ];
