@@ -24,7 +24,7 @@ function recorded(file: string, direction: 'c2s' | 's2c'): Uint8Array {
   for (const line of readFileSync(vectorsPath('wire', file), 'utf8').split('\n')) {
     if (line === '') continue;
     const entry = JSON.parse(line) as { dir: string; base64?: string };
-    if (entry.dir === direction && entry.base64 !== undefined) parts.push(Buffer.from(entry.base64, 'base64'));
+    if (entry.dir === direction && entry.base64 !== undefined) parts.push(new Uint8Array(Buffer.from(entry.base64, 'base64')));
   }
   return Buffer.concat(parts);
 }

@@ -1,0 +1,34 @@
+/** Flags of the daemon; names and defaults are the original's where it has them. */
+import { booleanFlag, durationFlag, type FlagValues, flag, intFlag, sizeFlag, stringFlag, uintFlag } from '../flags/flags.ts';
+
+const HOUR = 3_600_000_000_000n;
+const MINUTE = 60_000_000_000n;
+
+export const DAEMON_FLAGS = {
+  portNum: flag(uintFlag, 6971, 'Port for HTTP and RPC; 0 = any free one'),
+  listenAddress: flag(stringFlag, '::', 'Address to listen on'),
+  imageDir: flag(stringFlag, '/var/lib/imageserver', 'Image directory'),
+  objectDir: flag(stringFlag, '/var/lib/objectserver', 'Object directory'),
+  allowRoot: flag(booleanFlag, false, 'Run as root nevertheless'),
+  permitInsecureMode: flag(booleanFlag, false, 'Run without TLS: every caller may do everything'),
+  CAfile: flag(stringFlag, '/etc/ssl/CA.pem', 'Root of trust for identity and method rights'),
+  identityCAfile: flag(stringFlag, '/etc/ssl/IdentityCA.pem', 'Root of trust for identity only'),
+  certFile: flag(stringFlag, '/etc/ssl/imageserver/cert.pem', 'Server certificate'),
+  keyFile: flag(stringFlag, '/etc/ssl/imageserver/key.pem', 'Key of the server certificate'),
+  allowUnauthenticatedReads: flag(booleanFlag, false, 'Read methods and objects need no identity'),
+  logDir: flag(stringFlag, '/var/log/imageserver', 'Log directory; empty = no log file'),
+  logbufLines: flag(uintFlag, 1024, 'Log lines kept in memory and shown on the status page'),
+  alsoLogToStderr: flag(booleanFlag, false, 'Copy the log to stderr'),
+  maximumConnections: flag(uintFlag, 10_000, 'Connections in all'),
+  maximumConnectionsPerPeer: flag(uintFlag, 2_000, 'Connections of one peer address'),
+  firstBytesTimeout: flag(durationFlag, 15_000_000_000n, 'Time within which a connection must say what it is'),
+  shutdownTimeout: flag(durationFlag, 30_000_000_000n, 'Time that calls under way get when the server stops'),
+  minFreeBytes: flag(sizeFlag, 64 * 1024 * 1024, 'Uploads are refused when less than this would stay free'),
+  trashGracePeriod: flag(durationFlag, 24n * HOUR, 'Deleted images can be brought back this long; 0 = not at all'),
+  objectGracePeriod: flag(durationFlag, 10n * MINUTE, 'Collection leaves uploaded objects alone this long'),
+  imageServerMaxUnrefData: flag(sizeFlag, 0, 'Unreferenced data kept before it is collected; 0 = no limit'),
+  imageServerMaxUnrefAge: flag(durationFlag, 0n, 'Age at which unreferenced objects are collected; 0 = never'),
+  objectServerCleanupStartPercent: flag(intFlag, 95, 'Use of the file system at which collection starts, percent'),
+  objectServerCleanupStopPercent: flag(intFlag, 90, 'Use of the file system at which collection stops, percent'),
+} as const;
+export type DaemonFlags = FlagValues<typeof DAEMON_FLAGS>;

@@ -1,0 +1,94 @@
+/** Puts the server together: stores, methods, the one port. Tests start it with port 0. */
+import { decide } from '../access/decision.ts';
+import { listenFront } from '../front/front.ts';
+import { createApp, createHandler } from '../http/app.ts';
+import type { HttpDeps } from '../http/deps.ts';
+import type { Method } from '../methods/method.ts';
+import type { Services } from '../methods/services.ts';
+import { serveSrpc } from '../srpc/server.ts';
+import { openStores } from '../store/open.ts';
+import { VERSION } from '../version.ts';
+import type { DaemonFlags } from './flags.ts';
+import { groupExists } from './groups.ts';
+import { Log } from './log.ts';
+
+export interface Daemon {
+  readonly port: number;
+  /** Resolves when every object and image is known. */
+  readonly ready: Promise<void>;
+  /** Stops accepting, lets calls under way finish, closes the stores. */
+  close(): Promise<void>;
+}
+
+const toMs = (nanos: bigint) => Number(nanos / 1_000_000n);
+
+/** Starts everything; rejects with what stopped it. */
+export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
+  const log = new Log({ directory: flags.logDir, lines: flags.logbufLines, alsoToStderr: flags.alsoLogToStderr });
+  const startedAt = Date.now();
+  const stores = await openStores({
+    imageDirectory: flags.imageDir,
+    objectDirectory: flags.objectDir,
+    trashGraceMs: toMs(flags.trashGracePeriod),
+    objectGraceMs: toMs(flags.objectGracePeriod),
+    minFreeBytes: flags.minFreeBytes,
+    startPercent: flags.objectServerCleanupStartPercent,
+    stopPercent: flags.objectServerCleanupStopPercent,
+    maxUnreferencedBytes: flags.imageServerMaxUnrefData,
+    maxUnreferencedAgeMs: toMs(flags.imageServerMaxUnrefAge),
+    log: log.write,
+  });
+  const services: Services = {
+    images: stores.images,
+    objects: stores.objects,
+    groupExists,
+    now: Date.now,
+    log: log.write,
+    master: undefined,
+    replicated: () => Promise.resolve(),
+    activity: { getObjects: 0, updateListeners: 0 },
+  };
+  const access = { allowUnauthenticatedReads: flags.allowUnauthenticatedReads };
+  const mayCall: HttpDeps['decide'] = (identity, method: Method) => decide(identity, method, access);
+  let ready = false;
+  const app = createApp({
+    services,
+    decide: mayCall,
+    insecure: true,
+    hostNames: new Set<string>(),
+    version: VERSION,
+    readiness: () => ({ ready, reasons: ready ? [] : ['the directories are being read'] }),
+    startedAt,
+    logLines: () => log.lines(),
+    onInternalError: (error, id) => log.write(`request ${id} failed: ${String((error.cause as Error)?.stack ?? error)}`),
+  });
+  const front = await listenFront({
+    host: flags.listenAddress,
+    port: flags.portNum,
+    limits: {
+      connections: flags.maximumConnections,
+      connectionsPerPeer: flags.maximumConnectionsPerPeer,
+      firstBytesMs: toMs(flags.firstBytesTimeout),
+    },
+    onHttp: createHandler(app),
+    onSrpc: (connection) => serveSrpc(connection.socket, { ...connection, services, decide: mayCall, log: log.write }),
+    log: log.write,
+  }).catch(async (error) => {
+    await stores.close();
+    throw error;
+  });
+  log.write(`imageserver ${VERSION} listening on port ${front.port}, insecure: every caller may do everything`);
+  return {
+    port: front.port,
+    ready: stores.ready.then(() => {
+      ready = true;
+      log.write(`Ready: ${services.images.size} images, ${services.objects.totals().objects} objects in ${Date.now() - startedAt} ms`);
+    }),
+    async close() {
+      log.write('Stopping');
+      await front.close(toMs(flags.shutdownTimeout));
+      await stores.close();
+      await log.close();
+    },
+  };
+}
