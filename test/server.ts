@@ -7,7 +7,10 @@ const root = join(import.meta.dir, '..');
 const compiled = join(root, 'dist', 'imageserver');
 
 /** How to call a program of ours: from source, or the compiled executable (what ships) where it has been built. */
-export function programCommand(program: 'imageserver' | 'imagetool' | 'objecttool', fromSource = false): string[] {
+export function programCommand(
+  program: 'imageserver' | 'imagetool' | 'objecttool',
+  fromSource = false,
+): string[] {
   return !fromSource && existsSync(compiled)
     ? [compiled, program]
     : [process.execPath, join(root, 'src', 'main.ts'), program];

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { type TestServer, startServer } from './server.ts';
+import { startServer, type TestServer } from './server.ts';
 import { decodeReplies, type RecordedReply } from './transcript.ts';
 import { describeWithVectors, haveVectors, vectorsPath } from './vectors.ts';
 
@@ -24,7 +24,8 @@ function recorded(file: string, direction: 'c2s' | 's2c'): Uint8Array {
   for (const line of readFileSync(vectorsPath('wire', file), 'utf8').split('\n')) {
     if (line === '') continue;
     const entry = JSON.parse(line) as { dir: string; base64?: string };
-    if (entry.dir === direction && entry.base64 !== undefined) parts.push(new Uint8Array(Buffer.from(entry.base64, 'base64')));
+    if (entry.dir === direction && entry.base64 !== undefined)
+      parts.push(new Uint8Array(Buffer.from(entry.base64, 'base64')));
   }
   return Buffer.concat(parts);
 }
@@ -66,9 +67,7 @@ const NOT_COMPARED: Readonly<Record<string, string>> = {
   'raw-addimage-nil': 'the original drops the connection',
 };
 
-const gobSessions = sessions.filter(
-  ({ name }) => !name.startsWith('json-') && !name.startsWith('replica-'),
-);
+const gobSessions = sessions.filter(({ name }) => !name.startsWith('json-') && !name.startsWith('replica-'));
 /** Calls whose replies cannot be told apart without the requests. */
 const UNPARSED = new Set(['ObjectServer.AddObjects', 'ObjectServer.TestBandwidth']);
 

@@ -19,7 +19,11 @@ interface Callable {
 const INSECURE: Decision = { allowed: true, methodAccess: true, reason: 'server without TLS' };
 const GRANTED: Decision = { allowed: true, methodAccess: true, reason: 'granted by the certificate' };
 const PUBLIC: Decision = { allowed: true, methodAccess: false, reason: 'public method' };
-const OPEN_READ: Decision = { allowed: true, methodAccess: false, reason: 'unauthenticated reads are allowed' };
+const OPEN_READ: Decision = {
+  allowed: true,
+  methodAccess: false,
+  reason: 'unauthenticated reads are allowed',
+};
 const STRANGER: Decision = { allowed: false, methodAccess: false, reason: 'no client certificate' };
 const DENIED: Decision = { allowed: false, methodAccess: false, reason: 'not granted by the certificate' };
 

@@ -36,7 +36,14 @@ function buildIfNeeded(): void {
 
 function tool(...args: string[]): { status: number; stdout: string } {
   const { exitCode, stdout } = Bun.spawnSync(
-    [executable, 'imagetool', '-certDirectory=', '-imageServerHostname=127.0.0.1', `-imageServerPortNum=${port}`, ...args],
+    [
+      executable,
+      'imagetool',
+      '-certDirectory=',
+      '-imageServerHostname=127.0.0.1',
+      `-imageServerPortNum=${port}`,
+      ...args,
+    ],
     { stdout: 'pipe', stderr: 'inherit' },
   );
   return { status: exitCode, stdout: stdout.toString() };

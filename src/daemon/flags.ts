@@ -1,5 +1,14 @@
 /** Flags of the daemon; names and defaults are the original's where it has them. */
-import { booleanFlag, durationFlag, type FlagValues, flag, intFlag, sizeFlag, stringFlag, uintFlag } from '../flags/flags.ts';
+import {
+  booleanFlag,
+  durationFlag,
+  type FlagValues,
+  flag,
+  intFlag,
+  sizeFlag,
+  stringFlag,
+  uintFlag,
+} from '../flags/flags.ts';
 
 const HOUR = 3_600_000_000_000n;
 const MINUTE = 60_000_000_000n;
@@ -21,14 +30,34 @@ export const DAEMON_FLAGS = {
   alsoLogToStderr: flag(booleanFlag, false, 'Copy the log to stderr'),
   maximumConnections: flag(uintFlag, 10_000, 'Connections in all'),
   maximumConnectionsPerPeer: flag(uintFlag, 2_000, 'Connections of one peer address'),
-  firstBytesTimeout: flag(durationFlag, 15_000_000_000n, 'Time within which a connection must say what it is'),
+  firstBytesTimeout: flag(
+    durationFlag,
+    15_000_000_000n,
+    'Time within which a connection must say what it is',
+  ),
   shutdownTimeout: flag(durationFlag, 30_000_000_000n, 'Time that calls under way get when the server stops'),
   minFreeBytes: flag(sizeFlag, 64 * 1024 * 1024, 'Uploads are refused when less than this would stay free'),
-  trashGracePeriod: flag(durationFlag, 24n * HOUR, 'Deleted images can be brought back this long; 0 = not at all'),
+  trashGracePeriod: flag(
+    durationFlag,
+    24n * HOUR,
+    'Deleted images can be brought back this long; 0 = not at all',
+  ),
   objectGracePeriod: flag(durationFlag, 10n * MINUTE, 'Collection leaves uploaded objects alone this long'),
   imageServerMaxUnrefData: flag(sizeFlag, 0, 'Unreferenced data kept before it is collected; 0 = no limit'),
-  imageServerMaxUnrefAge: flag(durationFlag, 0n, 'Age at which unreferenced objects are collected; 0 = never'),
-  objectServerCleanupStartPercent: flag(intFlag, 95, 'Use of the file system at which collection starts, percent'),
-  objectServerCleanupStopPercent: flag(intFlag, 90, 'Use of the file system at which collection stops, percent'),
+  imageServerMaxUnrefAge: flag(
+    durationFlag,
+    0n,
+    'Age at which unreferenced objects are collected; 0 = never',
+  ),
+  objectServerCleanupStartPercent: flag(
+    intFlag,
+    95,
+    'Use of the file system at which collection starts, percent',
+  ),
+  objectServerCleanupStopPercent: flag(
+    intFlag,
+    90,
+    'Use of the file system at which collection stops, percent',
+  ),
 } as const;
 export type DaemonFlags = FlagValues<typeof DAEMON_FLAGS>;

@@ -24,7 +24,11 @@ const toMs = (nanos: bigint) => Number(nanos / 1_000_000n);
 
 /** Starts everything; rejects with what stopped it. */
 export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
-  const log = new Log({ directory: flags.logDir, lines: flags.logbufLines, alsoToStderr: flags.alsoLogToStderr });
+  const log = new Log({
+    directory: flags.logDir,
+    lines: flags.logbufLines,
+    alsoToStderr: flags.alsoLogToStderr,
+  });
   const startedAt = Date.now();
   const stores = await openStores({
     imageDirectory: flags.imageDir,
@@ -60,7 +64,8 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     readiness: () => ({ ready, reasons: ready ? [] : ['the directories are being read'] }),
     startedAt,
     logLines: () => log.lines(),
-    onInternalError: (error, id) => log.write(`request ${id} failed: ${String((error.cause as Error)?.stack ?? error)}`),
+    onInternalError: (error, id) =>
+      log.write(`request ${id} failed: ${String((error.cause as Error)?.stack ?? error)}`),
   });
   const front = await listenFront({
     host: flags.listenAddress,
@@ -71,18 +76,23 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
       firstBytesMs: toMs(flags.firstBytesTimeout),
     },
     onHttp: createHandler(app),
-    onSrpc: (connection) => serveSrpc(connection.socket, { ...connection, services, decide: mayCall, log: log.write }),
+    onSrpc: (connection) =>
+      serveSrpc(connection.socket, { ...connection, services, decide: mayCall, log: log.write }),
     log: log.write,
   }).catch(async (error) => {
     await stores.close();
     throw error;
   });
-  log.write(`imageserver ${VERSION} listening on port ${front.port}, insecure: every caller may do everything`);
+  log.write(
+    `imageserver ${VERSION} listening on port ${front.port}, insecure: every caller may do everything`,
+  );
   return {
     port: front.port,
     ready: stores.ready.then(() => {
       ready = true;
-      log.write(`Ready: ${services.images.size} images, ${services.objects.totals().objects} objects in ${Date.now() - startedAt} ms`);
+      log.write(
+        `Ready: ${services.images.size} images, ${services.objects.totals().objects} objects in ${Date.now() - startedAt} ms`,
+      );
     }),
     async close() {
       log.write('Stopping');

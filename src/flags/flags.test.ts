@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'bun:test';
-import { booleanFlag, defaults, durationFlag, flag, flagsHelp, HelpWanted, parseFlagFile, parseFlags, stringFlag, uintFlag } from './flags.ts';
+import {
+  booleanFlag,
+  defaults,
+  durationFlag,
+  flag,
+  flagsHelp,
+  HelpWanted,
+  parseFlagFile,
+  parseFlags,
+  stringFlag,
+  uintFlag,
+} from './flags.ts';
 import { formatDuration, parseDuration, parseSize } from './values.ts';
 
 const FLAGS = {
@@ -16,7 +27,11 @@ const parse = (...args: string[]) => {
 describe('flags', () => {
   test('every form of them', () => {
     expect(parse('-name=a', '--port', '5', '-on', 'cmd', '-wait=1h30m', 'arg')).toEqual({
-      rest: ['cmd', 'arg'], name: 'a', port: 5, on: true, wait: 5_400_000_000_000n,
+      rest: ['cmd', 'arg'],
+      name: 'a',
+      port: 5,
+      on: true,
+      wait: 5_400_000_000_000n,
     });
     expect(parse('-on=false', '--', '-name').rest).toEqual(['-name']);
     expect(parse('add', '', '-').rest).toEqual(['add', '', '-']);
@@ -32,15 +47,25 @@ describe('flags', () => {
     parseFlagFile(FLAGS, '# c\n; c\n\n name = b \nport=7', 'f', values);
     expect(values).toMatchObject({ name: 'b', port: 7 });
     expect(() => parseFlagFile(FLAGS, '\nbad=1', 'f', values)).toThrow('f:2: no such flag -bad');
-    expect(() => parseFlagFile(FLAGS, 'bad', 'f', values)).toThrow('f:1: bad line, cannot split name from value: bad');
+    expect(() => parseFlagFile(FLAGS, 'bad', 'f', values)).toThrow(
+      'f:1: bad line, cannot split name from value: bad',
+    );
   });
   test('help names all', () => expect(flagsHelp(FLAGS)).toContain('-port uint\n    \ta port (default 1)'));
   test('durations and sizes', () => {
     expect(parseDuration('1.5s')).toBe(1_500_000_000n);
     expect(parseDuration('2d')).toBe(172_800_000_000_000n);
-    for (const bad of ['', '5', 'x', '1h ', '1y']) expect(() => parseDuration(bad)).toThrow('invalid duration');
+    for (const bad of ['', '5', 'x', '1h ', '1y'])
+      expect(() => parseDuration(bad)).toThrow('invalid duration');
     expect(formatDuration(5_400_000_000_000n)).toBe('1h30m0s');
-    const sizes: [string, number][] = [['5', 5], ['10MiB', 10485760], ['10M', 10485760], ['10MB', 1e7], ['5kB', 5000], ['7B', 7]];
+    const sizes: [string, number][] = [
+      ['5', 5],
+      ['10MiB', 10485760],
+      ['10M', 10485760],
+      ['10MB', 1e7],
+      ['5kB', 5000],
+      ['7B', 7],
+    ];
     for (const [text, size] of sizes) expect(parseSize(text)).toBe(size);
     expect(() => parseSize('10X')).toThrow('invalid size');
   });

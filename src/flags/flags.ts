@@ -24,7 +24,11 @@ export const booleanFlag: FlagType<boolean> = {
   },
   format: String,
 };
-export const stringFlag: FlagType<string> = { name: 'string', parse: (text) => text, format: (value) => JSON.stringify(value) };
+export const stringFlag: FlagType<string> = {
+  name: 'string',
+  parse: (text) => text,
+  format: (value) => JSON.stringify(value),
+};
 export const intFlag: FlagType<number> = { name: 'int', parse: number, format: String };
 export const uintFlag: FlagType<number> = {
   name: 'uint',
@@ -35,7 +39,11 @@ export const uintFlag: FlagType<number> = {
   },
   format: String,
 };
-export const durationFlag: FlagType<bigint> = { name: 'duration', parse: parseDuration, format: formatDuration };
+export const durationFlag: FlagType<bigint> = {
+  name: 'duration',
+  parse: parseDuration,
+  format: formatDuration,
+};
 export const sizeFlag: FlagType<number> = { name: 'size', parse: parseSize, format: String };
 export const listFlag: FlagType<readonly string[]> = {
   name: 'list',
@@ -54,7 +62,9 @@ export function flag<T>(type: FlagType<T>, value: T, help: string): Flag<T> {
 
 // biome-ignore lint/suspicious/noExplicitAny: a set holds flags of every type
 export type FlagSet = Readonly<Record<string, Flag<any>>>;
-export type FlagValues<F extends FlagSet> = { -readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
+export type FlagValues<F extends FlagSet> = {
+  -readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never;
+};
 
 /** A wrong command line: exit status 2. */
 export class UsageError extends Error {}
@@ -77,11 +87,17 @@ function assign(flags: FlagSet, values: Record<string, unknown>, name: string, t
 }
 
 export function defaults<F extends FlagSet>(flags: F): FlagValues<F> {
-  return Object.fromEntries(Object.entries(flags).map(([name, declared]) => [name, declared.value])) as FlagValues<F>;
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, declared]) => [name, declared.value]),
+  ) as FlagValues<F>;
 }
 
 /** Parses a command line over `values`; returns what are not flags. Throws UsageError, HelpWanted. */
-export function parseFlags<F extends FlagSet>(flags: F, args: readonly string[], values: FlagValues<F>): string[] {
+export function parseFlags<F extends FlagSet>(
+  flags: F,
+  args: readonly string[],
+  values: FlagValues<F>,
+): string[] {
   const rest: string[] = [];
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] as string;
@@ -106,7 +122,12 @@ export function parseFlags<F extends FlagSet>(flags: F, args: readonly string[],
 }
 
 /** Reads a flag file's text: `name=value` lines, comments with # or ;. Errors name the file and the line. */
-export function parseFlagFile<F extends FlagSet>(flags: F, text: string, file: string, values: FlagValues<F>): void {
+export function parseFlagFile<F extends FlagSet>(
+  flags: F,
+  text: string,
+  file: string,
+  values: FlagValues<F>,
+): void {
   text.split('\n').forEach((raw, index) => {
     const line = raw.trim();
     if (line === '' || line.startsWith('#') || line.startsWith(';')) return;
@@ -130,7 +151,8 @@ export function flagsHelp(flags: FlagSet): string {
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { type, value, help }]) => {
       const kind = type.name ? ` ${type.name}` : '';
-      const standard = value === '' || value === false || value === 0 ? '' : ` (default ${type.format(value)})`;
+      const standard =
+        value === '' || value === false || value === 0 ? '' : ` (default ${type.format(value)})`;
       return `  -${name}${kind}\n    \t${help}${standard}`;
     })
     .join('\n');

@@ -1,7 +1,15 @@
 /** Values of flags: durations and sizes. */
 
 const DURATION_UNITS: Record<string, number> = {
-  ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86400e9,
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+  d: 86400e9,
 };
 
 /** Go's durations (`1h30m`, `1.5s`), days too; in nanoseconds. Throws an Error with Go's text. */

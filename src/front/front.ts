@@ -15,7 +15,11 @@ export interface FrontLimits {
   /** Milliseconds until the first bytes must tell what the connection is. */
   readonly firstBytesMs: number;
 }
-export const DEFAULT_LIMITS: FrontLimits = { connections: 10_000, connectionsPerPeer: 2_000, firstBytesMs: 15_000 };
+export const DEFAULT_LIMITS: FrontLimits = {
+  connections: 10_000,
+  connectionsPerPeer: 2_000,
+  firstBytesMs: 15_000,
+};
 
 /** An SRPC connection whose handshake is over. */
 export interface SrpcConnection {
@@ -58,7 +62,9 @@ class PortFront {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#http = createHttpAdapter(options.onHttp, options.log);
     // A client may say all it has, close its side and still wait for the answers.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+      this.#accept(socket),
+    );
   }
 
   listen(): Promise<Front> {
@@ -133,11 +139,21 @@ class PortFront {
     socket.on('close', settle);
   }
 
-  #connect(socket: Socket, peer: string, seen: Uint8Array, request: { path: string; length: number } | null): void {
+  #connect(
+    socket: Socket,
+    peer: string,
+    seen: Uint8Array,
+    request: { path: string; length: number } | null,
+  ): void {
     const status = request ? refusedStatus(request.path, { haveTls: false, connectionIsTls: false }) : 400;
     if (!request || status !== undefined) {
       const location = status === 301 ? { location: `${request?.path}/` } : {};
-      socket.end(refusal(status ?? 400, { ...location, ...(status === 404 && !endpointOf(request?.path ?? '') ? { body: '404 page not found\n' } : {}) }));
+      socket.end(
+        refusal(status ?? 400, {
+          ...location,
+          ...(status === 404 && !endpointOf(request?.path ?? '') ? { body: '404 page not found\n' } : {}),
+        }),
+      );
       return;
     }
     const endpoint = endpointOf(request.path);
@@ -145,7 +161,14 @@ class PortFront {
     socket.write(CONNECTED);
     this.#srpc++;
     this.options
-      .onSrpc({ socket, coder: endpoint.coder, identity: INSECURE, plain: true, peer, initial: seen.subarray(request.length) })
+      .onSrpc({
+        socket,
+        coder: endpoint.coder,
+        identity: INSECURE,
+        plain: true,
+        peer,
+        initial: seen.subarray(request.length),
+      })
       .finally(() => this.#srpc--);
   }
 

@@ -1,7 +1,7 @@
 /** HTTP on sockets handed over by the front: node's parser, the fetch-like handler of the application. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { Identity } from '../access/identity.ts';
 
 export interface RequestInfo {
@@ -101,26 +101,30 @@ async function send(response: Response, to: ServerResponse, headOnly: boolean): 
 /** Makes the adapter; `log` gets what goes wrong inside. */
 export function createHttpAdapter(handler: HttpHandler, log: (line: string) => void): HttpAdapter {
   const infos = new WeakMap<Socket, RequestInfo>();
-  const server: Server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 0, headersTimeout: 15_000 }, (message, answer) => {
-    const info = infos.get(message.socket);
-    if (!info) {
-      message.socket.destroy();
-      return;
-    }
-    const gone = new AbortController();
-    answer.on('close', () => gone.abort());
-    const run = async () => {
-      const response = await handler(toRequest(message, info.secure, gone.signal), info);
-      await send(response, answer, message.method === 'HEAD');
-    };
-    run().catch((error) => {
-      log(`HTTP request failed: ${String((error as Error)?.stack ?? error)}`);
-      if (!answer.headersSent) answer.writeHead(500, { 'content-length': '0' });
-      answer.end();
-    });
-  });
+  const server: Server = createServer(
+    { keepAliveTimeout: 75_000, requestTimeout: 0, headersTimeout: 15_000 },
+    (message, answer) => {
+      const info = infos.get(message.socket);
+      if (!info) {
+        message.socket.destroy();
+        return;
+      }
+      const gone = new AbortController();
+      answer.on('close', () => gone.abort());
+      const run = async () => {
+        const response = await handler(toRequest(message, info.secure, gone.signal), info);
+        await send(response, answer, message.method === 'HEAD');
+      };
+      run().catch((error) => {
+        log(`HTTP request failed: ${String((error as Error)?.stack ?? error)}`);
+        if (!answer.headersSent) answer.writeHead(500, { 'content-length': '0' });
+        answer.end();
+      });
+    },
+  );
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
     else socket.destroy();
   });
   return {

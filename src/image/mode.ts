@@ -10,7 +10,13 @@ export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
 
 const LETTERS: Record<number, string> = {
-  [S_IFSOCK]: 's', [S_IFLNK]: 'l', [S_IFREG]: '-', [S_IFBLK]: 'b', [S_IFDIR]: 'd', [S_IFCHR]: 'c', [S_IFIFO]: 'p',
+  [S_IFSOCK]: 's',
+  [S_IFLNK]: 'l',
+  [S_IFREG]: '-',
+  [S_IFBLK]: 'b',
+  [S_IFDIR]: 'd',
+  [S_IFCHR]: 'c',
+  [S_IFIFO]: 'p',
 };
 
 /** Ten characters, e.g. `-rwsr-xr-x`. */
@@ -20,8 +26,14 @@ export function modeText(mode: number): string {
     mode & special ? (mode & mask ? both : only) : bit(mask, 'x');
   return (
     (LETTERS[mode & S_IFMT] ?? '?') +
-    bit(0o400, 'r') + bit(0o200, 'w') + execute(0o100, 0o4000, 's', 'S') +
-    bit(0o040, 'r') + bit(0o020, 'w') + execute(0o010, 0o2000, 's', 'S') +
-    bit(0o004, 'r') + bit(0o002, 'w') + execute(0o001, 0o1000, 't', 'T')
+    bit(0o400, 'r') +
+    bit(0o200, 'w') +
+    execute(0o100, 0o4000, 's', 'S') +
+    bit(0o040, 'r') +
+    bit(0o020, 'w') +
+    execute(0o010, 0o2000, 's', 'S') +
+    bit(0o004, 'r') +
+    bit(0o002, 'w') +
+    execute(0o001, 0o1000, 't', 'T')
   );
 }

@@ -14,7 +14,24 @@ describe('names', () => {
     checkDirectoryName('.');
   });
   test('bad ones', () => {
-    for (const name of ['', '.', '..', '/a', 'a//b', 'a/', './a', 'a/../b', '../x', '.h', 'a/.h', 'a~', 'a\nb', 'a\0', 'x'.repeat(256), '\udc80'])
+    for (const name of [
+      '',
+      '.',
+      '..',
+      '/a',
+      'a//b',
+      'a/',
+      './a',
+      'a/../b',
+      '../x',
+      '.h',
+      'a/.h',
+      'a~',
+      'a\nb',
+      'a\0',
+      'x'.repeat(256),
+      '\udc80',
+    ])
       expect(() => checkImageName(name)).toThrow('bad image name');
     expect(() => checkDirectoryName('..')).toThrow('bad directory name');
   });
@@ -38,7 +55,10 @@ describeWithVectors('vectors', () => {
     expect(wrong).toEqual([]);
   });
   test('paths', () => {
-    for (const { path, clean, dir, base } of load('paths.json') as Record<'path' | 'clean' | 'dir' | 'base', string>[]) {
+    for (const { path, clean, dir, base } of load('paths.json') as Record<
+      'path' | 'clean' | 'dir' | 'base',
+      string
+    >[]) {
       expect([path, cleanPath(path)]).toEqual([path, clean]);
       expect([path, parentDirectory(path)]).toEqual([path, dir]);
       expect([path, baseName(path)]).toEqual([path, base]);

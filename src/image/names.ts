@@ -16,7 +16,8 @@ function fault(name: string): string | undefined {
   for (const part of name.split('/')) {
     if (part === '') return 'it has an empty component';
     if (part.startsWith('.')) return 'a component begins with a dot';
-    if (Buffer.byteLength(part) > MAX_COMPONENT_BYTES) return `a component is longer than ${MAX_COMPONENT_BYTES} bytes`;
+    if (Buffer.byteLength(part) > MAX_COMPONENT_BYTES)
+      return `a component is longer than ${MAX_COMPONENT_BYTES} bytes`;
   }
   return undefined;
 }
@@ -24,11 +25,13 @@ function fault(name: string): string | undefined {
 /** Throws INVALID_NAME unless `name` can name an image: relative, clean, nothing hidden, no trailing `~`. */
 export function checkImageName(name: string): void {
   const reason = fault(name);
-  if (reason) throw new ImageServerError('INVALID_NAME', `bad image name: ${JSON.stringify(name)}: ${reason}`);
+  if (reason)
+    throw new ImageServerError('INVALID_NAME', `bad image name: ${JSON.stringify(name)}: ${reason}`);
 }
 
 /** Throws INVALID_NAME unless `name` can name an image directory; `.` is the top level. */
 export function checkDirectoryName(name: string): void {
   const reason = name === '.' ? undefined : fault(name);
-  if (reason) throw new ImageServerError('INVALID_NAME', `bad directory name: ${JSON.stringify(name)}: ${reason}`);
+  if (reason)
+    throw new ImageServerError('INVALID_NAME', `bad directory name: ${JSON.stringify(name)}: ${reason}`);
 }

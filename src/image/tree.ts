@@ -1,6 +1,12 @@
 /** Walking the tree of an image. */
-import type { DirectoryEntry, DirectoryInode, FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
+
 import { ImageServerError } from '../errors.ts';
+import type {
+  DirectoryEntry,
+  DirectoryInode,
+  FileSystem,
+  GenericInode,
+} from '../wire/messages/filesystem.ts';
 
 export interface TreeEntry {
   /** Absolute; the root is `/`. */
@@ -35,7 +41,8 @@ export function* walkTree(tree: FileSystem, skip?: (path: string) => boolean): G
     yield { path, inodeNumber: entry.InodeNumber, inode };
     if (inode.Kind !== 'directory') continue;
     // A cycle would be longer than the number of directories there are.
-    if (stack.length > inodes.size + 1) throw new ImageServerError('INVALID_IMAGE', `directory cycle at: ${path}`);
+    if (stack.length > inodes.size + 1)
+      throw new ImageServerError('INVALID_IMAGE', `directory cycle at: ${path}`);
     stack.push({ directory: inode, path, next: 0 });
   }
 }

@@ -217,7 +217,8 @@ export async function connectSrpc(options: ConnectOptions): Promise<SrpcClient> 
     while ((await client.line()).trim() !== '');
     if (status === '200 Connected to Go SRPC') return client;
     socket.destroy();
-    if (status.startsWith('405')) throw new ImageServerError('UNAUTHENTICATED', `${where}: missing certificate`);
+    if (status.startsWith('405'))
+      throw new ImageServerError('UNAUTHENTICATED', `${where}: missing certificate`);
     if (status.startsWith('401')) throw new ImageServerError('UNAUTHENTICATED', `${where}: bad certificate`);
     if (status.startsWith('404')) throw new ImageServerError('UNAVAILABLE', `${where}: no SRPC endpoint`);
     throw new ImageServerError('UNAVAILABLE', `${where}: unexpected HTTP response: ${status}`);

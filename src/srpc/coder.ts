@@ -1,6 +1,6 @@
 /** The two coders of SRPC. A fresh one serves each call, in each direction. */
 import { ImageServerError } from '../errors.ts';
-import { encodeImage, type EncodedImage, readImageUpload } from '../wire/encoded-image.ts';
+import { type EncodedImage, encodeImage, readImageUpload } from '../wire/encoded-image.ts';
 import { GobDecoder } from '../wire/gob/decoder.ts';
 import { GobEncoder } from '../wire/gob/encoder.ts';
 import { fromGoJson, toGoJson } from '../wire/json.ts';

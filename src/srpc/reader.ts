@@ -4,8 +4,8 @@
  */
 import type { Socket } from 'node:net';
 import { ImageServerError } from '../errors.ts';
-import type { MessageSource } from '../wire/gob/decoder.ts';
 import { badData } from '../wire/gob/cursor.ts';
+import type { MessageSource } from '../wire/gob/decoder.ts';
 
 /** Bytes buffered before the socket is paused. */
 const HIGH_WATER = 1024 * 1024;

@@ -38,5 +38,5 @@ export function trySendfile(socket: Socket, fd: number, offset: number, length: 
   const out = descriptorOf(socket);
   if (out === undefined) return 0;
   const sent = send(out, fd, BigInt(offset), length);
-  return sent > 0 ? sent : 0;
+  return Math.max(sent, 0);
 }

@@ -111,7 +111,8 @@ class Connection {
     const started = performance.now();
     // The acceptance byte may wait for the reply only if the request is here already.
     this.#writer.write(NEWLINE);
-    if (this.#reader.buffered === 0 || (method.shape !== 'unary' && method.shape !== 'lines')) await this.#writer.flush();
+    if (this.#reader.buffered === 0 || (method.shape !== 'unary' && method.shape !== 'lines'))
+      await this.#writer.flush();
     const call = new CallState(identity, decision.methodAccess, peer, this.#gone.signal);
     let error: ImageServerError | undefined;
     try {
@@ -179,7 +180,8 @@ class Connection {
       else chunks = [coder.encode(schema, (await reply.value()) as never)];
     } catch (thrown) {
       const error = asImageServerError(thrown);
-      if (error.code === 'INTERNAL') this.#options.log(`call failed: ${String((error.cause as Error)?.stack ?? error.cause)}`);
+      if (error.code === 'INTERNAL')
+        this.#options.log(`call failed: ${String((error.cause as Error)?.stack ?? error.cause)}`);
       await this.#writer.writeText(`${errorLine(error)}\n`);
       return error;
     }

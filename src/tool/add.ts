@@ -1,5 +1,6 @@
 /** What the commands that make images share: existence, filter, triggers, annotations, checks, submission. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { RE2JS } from 're2js';
 import { ImageServerError } from '../errors.ts';
 import { compileFilter, parseFilter } from '../image/filter.ts';
 import { checkImageName } from '../image/names.ts';
@@ -7,16 +8,22 @@ import { findPath } from '../image/tree.ts';
 import { zeroOf } from '../wire/gob/plan.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
 import { type Annotation, type Filter, Image, type Triggers } from '../wire/messages/image.ts';
-import { AddImageRequest, AddImageResponse, CheckImageRequest, CheckImageResponse } from '../wire/messages/imageserver.ts';
+import {
+  AddImageRequest,
+  AddImageResponse,
+  CheckImageRequest,
+  CheckImageResponse,
+} from '../wire/messages/imageserver.ts';
 import { timeFromMillis, ZERO_TIME } from '../wire/time.ts';
-import { RE2JS } from 're2js';
 import type { Context } from './command.ts';
 import { uploadFile } from './objects.ts';
 
 export async function refuseExisting(context: Context, name: string): Promise<void> {
   checkImageName(name);
   const client = await context.client();
-  const { ImageExists } = await client.call('ImageServer.CheckImage', CheckImageRequest, CheckImageResponse, { ImageName: name });
+  const { ImageExists } = await client.call('ImageServer.CheckImage', CheckImageRequest, CheckImageResponse, {
+    ImageName: name,
+  });
   if (ImageExists) throw new ImageServerError('IMAGE_EXISTS', 'image exists');
 }
 
@@ -47,7 +54,8 @@ export function loadTriggers(file: string): Triggers | null {
     if (!(cause instanceof SyntaxError)) throw cause;
     throw new ImageServerError('INVALID_REQUEST', `error decoding triggers ${cause.message}`, { cause });
   }
-  if (!Array.isArray(list)) throw new ImageServerError('INVALID_REQUEST', 'error decoding triggers: not an array');
+  if (!Array.isArray(list))
+    throw new ImageServerError('INVALID_REQUEST', 'error decoding triggers: not an array');
   return {
     Triggers: list.map((one) => {
       const MatchLines = Array.isArray(one.MatchLines) ? one.MatchLines.map(String) : [];
@@ -55,7 +63,11 @@ export function loadTriggers(file: string): Triggers | null {
         try {
           RE2JS.compile(`^${line}`);
         } catch (cause) {
-          throw new ImageServerError('INVALID_REQUEST', `error decoding triggers: ${(cause as Error).message}`, { cause });
+          throw new ImageServerError(
+            'INVALID_REQUEST',
+            `error decoding triggers: ${(cause as Error).message}`,
+            { cause },
+          );
         }
       return {
         MatchLines,
@@ -73,15 +85,24 @@ export function loadTriggers(file: string): Triggers | null {
 async function loadAnnotation(context: Context, value: string): Promise<Annotation | null> {
   if (value === '') return null;
   if (existsSync(value)) {
-    if (statSync(value).isDirectory()) throw new ImageServerError('INVALID_REQUEST', `read ${value}: is a directory`);
+    if (statSync(value).isDirectory())
+      throw new ImageServerError('INVALID_REQUEST', `read ${value}: is a directory`);
     return { Object: await uploadFile(await context.client(), value), URL: '' };
   }
   if (/^https?:\/\//.test(value)) return { Object: null, URL: value };
-  throw new ImageServerError('FILE_NOT_FOUND', `open ${value}: no such file or directory (a URL must begin with http:// or https://)`);
+  throw new ImageServerError(
+    'FILE_NOT_FOUND',
+    `open ${value}: no such file or directory (a URL must begin with http:// or https://)`,
+  );
 }
 
 const REQUIRED_TYPES: Record<string, readonly string[]> = {
-  b: ['special'], c: ['special'], p: ['special'], d: ['directory'], f: ['regular', 'computed'], l: ['symlink'],
+  b: ['special'],
+  c: ['special'],
+  p: ['special'],
+  d: ['directory'],
+  f: ['regular', 'computed'],
+  l: ['symlink'],
 };
 
 function checkRequiredPaths(tree: FileSystem, required: readonly string[]): void {
@@ -118,13 +139,16 @@ export async function makeImage(
 export async function submitImage(context: Context, name: string, image: Image): Promise<void> {
   const { flags } = context;
   if (image.Filter && image.FileSystem) checkRequiredPaths(image.FileSystem, flags.requiredPaths);
-  if (flags.expiresIn > 0n) image.ExpiresAt = timeFromMillis(Date.now() + Number(flags.expiresIn / 1_000_000n));
+  if (flags.expiresIn > 0n)
+    image.ExpiresAt = timeFromMillis(Date.now() + Number(flags.expiresIn / 1_000_000n));
   const client = await context.client();
   try {
-    await client.call('ImageServer.AddImage', AddImageRequest, AddImageResponse, { ImageName: name, Image: image });
+    await client.call('ImageServer.AddImage', AddImageRequest, AddImageResponse, {
+      ImageName: name,
+      Image: image,
+    });
   } catch (cause) {
     if (!(cause instanceof ImageServerError)) throw cause;
     throw new ImageServerError(cause.code, `remote error: ${cause.message}`, { cause });
   }
 }
-

@@ -24,9 +24,11 @@ export class Context {
   constructor(readonly flags: ToolFlags) {}
 
   #dial(): Promise<SrpcClient> {
-    return connectSrpc({ host: this.flags.imageServerHostname, port: this.flags.imageServerPortNum }).catch((cause) => {
-      throw cause instanceof ImageServerError ? new DialError(cause) : cause;
-    });
+    return connectSrpc({ host: this.flags.imageServerHostname, port: this.flags.imageServerPortNum }).catch(
+      (cause) => {
+        throw cause instanceof ImageServerError ? new DialError(cause) : cause;
+      },
+    );
   }
   /** The connection to the image server, made when it is first needed. */
   client(): Promise<SrpcClient> {
@@ -41,7 +43,9 @@ export class Context {
   /** Writes data to stdout; names that are not UTF-8 come out as their bytes. */
   out(data: string | Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      process.stdout.write(typeof data === 'string' ? encodeText(data) : data, (error) => (error ? reject(error) : resolve()));
+      process.stdout.write(typeof data === 'string' ? encodeText(data) : data, (error) =>
+        error ? reject(error) : resolve(),
+      );
     });
   }
 }

@@ -14,7 +14,12 @@ const PIECE = 1024 * 1024;
 const buffer = Buffer.allocUnsafe(PIECE);
 
 /** SHA-512 of a range, hex. Throws if the file is shorter. */
-export function hashRange(fd: number, offset: number, size: number, onBytes?: (bytes: number) => void): string {
+export function hashRange(
+  fd: number,
+  offset: number,
+  size: number,
+  onBytes?: (bytes: number) => void,
+): string {
   const hasher = new Bun.CryptoHasher('sha512');
   for (let at = 0; at < size; ) {
     const read = readSync(fd, buffer, 0, Math.min(PIECE, size - at), offset + at);

@@ -1,7 +1,7 @@
 /** Fetching images and sources of trees. */
 import { readFileSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
-import { compileFilter, parseFilter, type PathFilter } from '../image/filter.ts';
+import { compileFilter, type PathFilter, parseFilter } from '../image/filter.ts';
 import { decodeOnce } from '../wire/gob/decoder.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
 import { FileSystem as FileSystemSchema } from '../wire/messages/filesystem.ts';
@@ -11,7 +11,11 @@ import type { Context } from './command.ts';
 import { scanDirectory } from './scan-directory.ts';
 
 /** An image of the server; throws `NAME: not found`. */
-export async function fetchImage(context: Context, name: string, options: { ignoreFilesystem?: boolean } = {}): Promise<Image> {
+export async function fetchImage(
+  context: Context,
+  name: string,
+  options: { ignoreFilesystem?: boolean } = {},
+): Promise<Image> {
   const client = await context.client();
   const { Image: image } = await client.call('ImageServer.GetImage', GetImageRequest, GetImageResponse, {
     ImageName: name,

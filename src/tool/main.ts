@@ -34,7 +34,12 @@ function readFlags(args: readonly string[]): { flags: ToolFlags; rest: string[] 
 function messageOf(thrown: unknown): string {
   const system = thrown as NodeJS.ErrnoException;
   if (system.syscall && system.code) {
-    const texts: Record<string, string> = { ENOENT: 'no such file or directory', EACCES: 'permission denied', EPERM: 'operation not permitted', EEXIST: 'file exists' };
+    const texts: Record<string, string> = {
+      ENOENT: 'no such file or directory',
+      EACCES: 'permission denied',
+      EPERM: 'operation not permitted',
+      EEXIST: 'file exists',
+    };
     return `${system.syscall} ${system.path ?? ''}: ${texts[system.code] ?? system.code}`;
   }
   return (thrown as Error).message;
@@ -58,7 +63,11 @@ export async function runTool(args: readonly string[]): Promise<number> {
   const [name, ...commandArgs] = rest;
   const command = COMMANDS.find((one) => one.name === name);
   if (!command) {
-    say(name === undefined ? 'No command given. Run "imagetool -h" for help.' : `Unknown command: ${name}. Run "imagetool -h" for help.`);
+    say(
+      name === undefined
+        ? 'No command given. Run "imagetool -h" for help.'
+        : `Unknown command: ${name}. Run "imagetool -h" for help.`,
+    );
     return 2;
   }
   if (commandArgs.length < command.minArgs || commandArgs.length > command.maxArgs) {
@@ -75,7 +84,11 @@ export async function runTool(args: readonly string[]): Promise<number> {
   } catch (thrown) {
     const error = asImageServerError(thrown);
     const message = error.code === 'INTERNAL' ? messageOf(error.cause ?? error) : error.message;
-    say(error instanceof DialError ? `Error dialing: ${message}` : `Error ${command.doing(commandArgs)}: ${message}`);
+    say(
+      error instanceof DialError
+        ? `Error dialing: ${message}`
+        : `Error ${command.doing(commandArgs)}: ${message}`,
+    );
     return flags.detailedExitCodes ? ERROR_KINDS[error.code].exit : 1;
   } finally {
     await context.close();

@@ -3,7 +3,12 @@ import { closeSync, openSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
 import type { SrpcClient } from '../srpc/client.ts';
 import {
-  AddObjectRequest, AddObjectResponse, CheckObjectsRequest, CheckObjectsResponse, GetObjectsRequest, GetObjectsResponse,
+  AddObjectRequest,
+  AddObjectResponse,
+  CheckObjectsRequest,
+  CheckObjectsResponse,
+  GetObjectsRequest,
+  GetObjectsResponse,
 } from '../wire/messages/objectserver.ts';
 import { type Content, hashRange } from './content.ts';
 import { Progress } from './progress.ts';
@@ -19,7 +24,12 @@ export async function missingObjects(client: SrpcClient, hashes: readonly string
   const missing: string[] = [];
   for (let at = 0; at < hashes.length; at += CHECK_BATCH) {
     const batch = hashes.slice(at, at + CHECK_BATCH);
-    const { ObjectSizes } = await client.call('ObjectServer.CheckObjects', CheckObjectsRequest, CheckObjectsResponse, { Hashes: batch });
+    const { ObjectSizes } = await client.call(
+      'ObjectServer.CheckObjects',
+      CheckObjectsRequest,
+      CheckObjectsResponse,
+      { Hashes: batch },
+    );
     batch.forEach((hash, index) => {
       if (!ObjectSizes[index]) missing.push(hash);
     });
@@ -28,19 +38,26 @@ export async function missingObjects(client: SrpcClient, hashes: readonly string
 }
 
 /** Uploads what the server lacks. Everything is sent while the answers are read, so that many are under way. */
-export async function uploadObjects(client: SrpcClient, contents: ReadonlyMap<string, Content>): Promise<void> {
+export async function uploadObjects(
+  client: SrpcClient,
+  contents: ReadonlyMap<string, Content>,
+): Promise<void> {
   if (contents.size === 0) return;
   const missing = await missingObjects(client, [...contents.keys()]);
   if (missing.length === 0) return;
   const wanted = missing.map((hash) => contents.get(hash) as Content);
-  const progress = new Progress('uploading', wanted.reduce((sum, one) => sum + one.size, 0));
+  const progress = new Progress(
+    'uploading',
+    wanted.reduce((sum, one) => sum + one.size, 0),
+  );
   const channel = await client.open('ObjectServer.AddObjects');
   const answers = (async () => {
     for (const { hash } of wanted) {
       const answer = await channel.receive(AddObjectResponse);
       if (!answer) throw new ImageServerError('UNAVAILABLE', 'EOF');
       if (answer.ErrorString) throw new ImageServerError('INVALID_REQUEST', answer.ErrorString);
-      if (answer.Hash !== hash) throw new ImageServerError('HASH_MISMATCH', `server computed another hash: ${answer.Hash}`);
+      if (answer.Hash !== hash)
+        throw new ImageServerError('HASH_MISMATCH', `server computed another hash: ${answer.Hash}`);
     }
   })();
   let failed = false;
@@ -95,7 +112,10 @@ export async function downloadObjects(
   objects: readonly { readonly hash: string; readonly size: number }[],
   sink: (hash: string) => ObjectSink,
 ): Promise<void> {
-  const progress = new Progress('downloading', objects.reduce((sum, one) => sum + one.size, 0));
+  const progress = new Progress(
+    'downloading',
+    objects.reduce((sum, one) => sum + one.size, 0),
+  );
   for (let at = 0; at < objects.length; ) {
     const batch: { hash: string; size: number }[] = [];
     let bytes = 0;
@@ -112,7 +132,8 @@ export async function downloadObjects(
     if (reply.ResponseString) throw new ImageServerError('OBJECT_NOT_FOUND', reply.ResponseString);
     for (let index = 0; index < batch.length; index++) {
       const { hash, size } = batch[index] as { hash: string; size: number };
-      if (Number(reply.ObjectSizes[index]) !== size) throw new ImageServerError('CORRUPT', 'mismatched lengths');
+      if (Number(reply.ObjectSizes[index]) !== size)
+        throw new ImageServerError('CORRUPT', 'mismatched lengths');
       const hasher = new Bun.CryptoHasher('sha512');
       const target = sink(hash);
       for await (const piece of channel.bytes(size)) {
@@ -120,7 +141,8 @@ export async function downloadObjects(
         await target.write(piece);
         progress.add(piece.length);
       }
-      if (hasher.digest('hex') !== hash) throw new ImageServerError('CORRUPT', `object ${hash} came with other contents`);
+      if (hasher.digest('hex') !== hash)
+        throw new ImageServerError('CORRUPT', `object ${hash} came with other contents`);
       await target.done();
     }
     channel.end();

@@ -23,7 +23,9 @@ export class Progress {
     this.#last = now;
     this.#shown = true;
     const part = this.total ? Math.min(1, this.#done / this.total) : 0;
-    const bar = this.total ? ` [${'#'.repeat(Math.round(part * WIDTH)).padEnd(WIDTH)}] ${Math.round(part * 100)} %` : '';
+    const bar = this.total
+      ? ` [${'#'.repeat(Math.round(part * WIDTH)).padEnd(WIDTH)}] ${Math.round(part * 100)} %`
+      : '';
     process.stderr.write(`\r${this.what}${bar} ${formatBytes(this.#done)}\x1b[K`);
   }
   end(): void {

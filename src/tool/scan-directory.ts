@@ -1,8 +1,13 @@
 /** A directory tree of this machine as an image's file-system. */
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../image/mode.ts';
 import type { PathFilter } from '../image/filter.ts';
-import type { DirectoryEntry, DirectoryInode, FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../image/mode.ts';
+import type {
+  DirectoryEntry,
+  DirectoryInode,
+  FileSystem,
+  GenericInode,
+} from '../wire/messages/filesystem.ts';
 import { decodeText } from '../wire/text.ts';
 import { type Content, hashRange } from './content.ts';
 import { Progress } from './progress.ts';
@@ -42,7 +47,13 @@ class Scanner {
       const number = this.#entry(child, childPath);
       if (number !== undefined) EntryList.push({ Name: text, InodeNumber: number });
     }
-    return { EntryList, EntriesByName: null, Mode: Number(stat.mode), Uid: Number(stat.uid), Gid: Number(stat.gid) };
+    return {
+      EntryList,
+      EntriesByName: null,
+      Mode: Number(stat.mode),
+      Uid: Number(stat.uid),
+      Gid: Number(stat.gid),
+    };
   }
 
   #entry(real: Buffer, path: string): bigint | undefined {
@@ -65,12 +76,28 @@ class Scanner {
     }
     const times = { MtimeNanoSeconds: Number(nanos), MtimeSeconds: seconds };
     if (type === S_IFLNK)
-      this.inodes.set(number, { Kind: 'symlink', ...owner, Symlink: decodeText(readlinkSync(real, { encoding: 'buffer' })) });
+      this.inodes.set(number, {
+        Kind: 'symlink',
+        ...owner,
+        Symlink: decodeText(readlinkSync(real, { encoding: 'buffer' })),
+      });
     else if (type === S_IFREG)
       this.inodes.set(number, {
-        Kind: 'regular', Mode: Number(stat.mode), ...owner, ...times, Size: stat.size, Hash: this.#content(real, Number(stat.size)),
+        Kind: 'regular',
+        Mode: Number(stat.mode),
+        ...owner,
+        ...times,
+        Size: stat.size,
+        Hash: this.#content(real, Number(stat.size)),
       });
-    else this.inodes.set(number, { Kind: 'special', Mode: Number(stat.mode), ...owner, ...times, Rdev: stat.rdev });
+    else
+      this.inodes.set(number, {
+        Kind: 'special',
+        Mode: Number(stat.mode),
+        ...owner,
+        ...times,
+        Rdev: stat.rdev,
+      });
     return number;
   }
 

@@ -1,5 +1,14 @@
 /** A tar archive (plain or gzip, by its name or from stdin) as an image's file-system. */
-import { closeSync, createReadStream, createWriteStream, mkdtempSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -7,8 +16,8 @@ import { createGunzip } from 'node:zlib';
 import { ImageServerError } from '../errors.ts';
 import type { PathFilter } from '../image/filter.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFREG } from '../image/mode.ts';
+import { baseName, cleanPath, parentDirectory } from '../image/paths.ts';
 import type { DirectoryInode, FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
-import { cleanPath, baseName, parentDirectory } from '../image/paths.ts';
 import { decodeText, encodeText } from '../wire/text.ts';
 import { type Content, hashRange } from './content.ts';
 import { Progress } from './progress.ts';
@@ -35,7 +44,9 @@ async function plainFile(source: string): Promise<{ file: string; remove: () => 
     else await pipeline(process.stdin, createWriteStream(file));
   } catch (cause) {
     remove();
-    throw new ImageServerError('INVALID_REQUEST', `error building image: ${(cause as Error).message}`, { cause });
+    throw new ImageServerError('INVALID_REQUEST', `error building image: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   return { file, remove };
 }
@@ -76,7 +87,13 @@ class TarScanner {
         Object.assign(known, { Mode: S_IFDIR | mode, ...owner });
         return;
       }
-      const inode = { Kind: 'directory' as const, EntryList: [], EntriesByName: null, Mode: S_IFDIR | mode, ...owner };
+      const inode = {
+        Kind: 'directory' as const,
+        EntryList: [],
+        EntriesByName: null,
+        Mode: S_IFDIR | mode,
+        ...owner,
+      };
       this.#enter(path, this.#number(path, inode));
       this.#directories.set(path, inode);
       return;
@@ -108,7 +125,8 @@ class TarScanner {
         let Hash = NO_HASH;
         if (member.size > 0) {
           Hash = hashRange(this.fd, offset, member.size, (bytes) => this.progress.add(bytes));
-          if (!this.contents.has(Hash)) this.contents.set(Hash, { file: this.file, offset, size: member.size, hash: Hash });
+          if (!this.contents.has(Hash))
+            this.contents.set(Hash, { file: this.file, offset, size: member.size, hash: Hash });
         }
         return { Kind: 'regular', Mode: S_IFREG | mode, ...owner, ...times, Size: BigInt(member.size), Hash };
       }
@@ -139,7 +157,9 @@ class TarScanner {
 
   tree(): FileSystem {
     for (const directory of this.#directories.values())
-      directory.EntryList.sort((a, b) => Buffer.compare(encodeText(a?.Name ?? ''), encodeText(b?.Name ?? '')));
+      directory.EntryList.sort((a, b) =>
+        Buffer.compare(encodeText(a?.Name ?? ''), encodeText(b?.Name ?? '')),
+      );
     return {
       InodeTable: this.inodes,
       NumRegularInodes: this.regular,
@@ -178,7 +198,11 @@ function* members(fd: number, size: number): Generator<{ member: TarMember; offs
       { ...header, ...(longName ? { name: longName } : {}), ...(longLink ? { link: longLink } : {}) },
       pax,
     );
-    const stored = 'xgLK'.includes(header.type) ? header.size : '05'.includes(header.type) || header.type === '7' ? member.size : 0;
+    const stored = 'xgLK'.includes(header.type)
+      ? header.size
+      : '05'.includes(header.type) || header.type === '7'
+        ? member.size
+        : 0;
     if (at + stored > size) throw invalid('error building image: unexpected EOF');
     if ('xgLK'.includes(header.type)) {
       if (header.size > MAX_EXTENSION) throw invalid('archive/tar: invalid tar header');
@@ -199,7 +223,10 @@ function* members(fd: number, size: number): Generator<{ member: TarMember; offs
 }
 
 /** Scans an archive. Call `cleanUp` when its contents have been uploaded. */
-export async function scanTar(source: string, filter?: PathFilter): Promise<ScannedTree & { cleanUp: () => void }> {
+export async function scanTar(
+  source: string,
+  filter?: PathFilter,
+): Promise<ScannedTree & { cleanUp: () => void }> {
   const { file, remove } = await plainFile(source);
   const fd = openSync(file, 'r');
   try {

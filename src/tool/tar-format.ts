@@ -89,7 +89,9 @@ function paxTime(value: string): { seconds: bigint; nanoseconds: number } {
   const whole = BigInt(match[2] as string);
   const fraction = Number((match[3] ?? '').slice(0, 9).padEnd(9, '0'));
   if (!match[1]) return { seconds: whole, nanoseconds: fraction };
-  return fraction === 0 ? { seconds: -whole, nanoseconds: 0 } : { seconds: -whole - 1n, nanoseconds: 1_000_000_000 - fraction };
+  return fraction === 0
+    ? { seconds: -whole, nanoseconds: 0 }
+    : { seconds: -whole - 1n, nanoseconds: 1_000_000_000 - fraction };
 }
 
 /** A member with what PAX records say in place of its header's fields. */
@@ -115,7 +117,8 @@ function octal(value: bigint | number, width: number): string | undefined {
 function headerBlock(name: Buffer, member: TarMember, type: string): Buffer {
   const block = Buffer.alloc(BLOCK);
   name.copy(block, 0, 0, 100);
-  const put = (value: bigint | number, at: number, width: number) => block.write(octal(value, width) ?? '0', at, 'latin1');
+  const put = (value: bigint | number, at: number, width: number) =>
+    block.write(octal(value, width) ?? '0', at, 'latin1');
   put(member.mode & 0o7777, 100, 8);
   put(member.uid, 108, 8);
   put(member.gid, 116, 8);
@@ -154,11 +157,29 @@ export function formatHeader(member: TarMember): Buffer {
   if (member.nanoseconds !== 0 || octal(member.seconds, 12) === undefined) {
     const nanos = member.seconds * 1_000_000_000n + BigInt(member.nanoseconds);
     const size = nanos < 0n ? -nanos : nanos;
-    record('mtime', `${nanos < 0n ? '-' : ''}${size / 1_000_000_000n}.${String(size % 1_000_000_000n).padStart(9, '0')}`);
+    record(
+      'mtime',
+      `${nanos < 0n ? '-' : ''}${size / 1_000_000_000n}.${String(size % 1_000_000_000n).padStart(9, '0')}`,
+    );
   }
   const plain = headerBlock(member.name, member, member.type);
   if (records.length === 0) return plain;
   const data = Buffer.concat(records);
-  const none = { ...member, mode: 0o644, uid: 0, gid: 0, seconds: 0n, size: data.length, link: Buffer.alloc(0), major: 0, minor: 0 };
-  return Buffer.concat([headerBlock(Buffer.from('PaxHeaders'), none, 'x'), data, padding(data.length), plain]);
+  const none = {
+    ...member,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    seconds: 0n,
+    size: data.length,
+    link: Buffer.alloc(0),
+    major: 0,
+    minor: 0,
+  };
+  return Buffer.concat([
+    headerBlock(Buffer.from('PaxHeaders'), none, 'x'),
+    data,
+    padding(data.length),
+    plain,
+  ]);
 }

@@ -1,5 +1,20 @@
 /** Unpacks an image into a directory: contents, modes, owners, times, devices and hard links. */
-import { chmodSync, closeSync, copyFileSync, existsSync, lchownSync, linkSync, lstatSync, mkdirSync, openSync, rmSync, statfsSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { S_IFMT } from '../image/mode.ts';
@@ -19,7 +34,8 @@ export interface UnpackOptions {
   readonly computedFilesRoot: string;
 }
 
-const realPath = (directory: string, path: string) => Buffer.concat([Buffer.from(directory), encodeText(path)]);
+const realPath = (directory: string, path: string) =>
+  Buffer.concat([Buffer.from(directory), encodeText(path)]);
 
 /** Removes what is in the way of a file, but never a directory. */
 function clear(path: Buffer): void {
@@ -74,7 +90,9 @@ class Unpacker {
     }
     const objects = [...byHash].map(([hash, { size }]) => ({ hash, size }));
     await downloadObjects(this.client, objects, (hash) => {
-      const [first, ...others] = (byHash.get(hash) as { inodes: bigint[] }).inodes.map((number) => this.#file(number));
+      const [first, ...others] = (byHash.get(hash) as { inodes: bigint[] }).inodes.map((number) =>
+        this.#file(number),
+      );
       const fd = openSync(first as string, 'wx', 0o600);
       return {
         write: (bytes) => {
@@ -142,7 +160,10 @@ class Unpacker {
   }
 
   /** Owner first: changing it clears setuid bits; the time last. */
-  #finish(real: Buffer, inode: { Mode: number; Uid: number; Gid: number; MtimeSeconds: bigint; MtimeNanoSeconds: number }): void {
+  #finish(
+    real: Buffer,
+    inode: { Mode: number; Uid: number; Gid: number; MtimeSeconds: bigint; MtimeNanoSeconds: number },
+  ): void {
     this.#owner(real, inode);
     chmodSync(real, inode.Mode & 0o7777);
     setTime(real, inode.MtimeSeconds, inode.MtimeNanoSeconds);

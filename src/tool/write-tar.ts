@@ -15,8 +15,17 @@ const NONE = Buffer.alloc(0);
 
 function memberOf(name: Buffer, inode: GenericInode, link: Buffer | undefined): TarMember {
   const member: TarMember = {
-    name, type: '0', mode: 'Mode' in inode ? inode.Mode : 0o777, uid: inode.Uid, gid: inode.Gid, size: 0,
-    seconds: 0n, nanoseconds: 0, link: NONE, major: 0, minor: 0,
+    name,
+    type: '0',
+    mode: 'Mode' in inode ? inode.Mode : 0o777,
+    uid: inode.Uid,
+    gid: inode.Gid,
+    size: 0,
+    seconds: 0n,
+    nanoseconds: 0,
+    link: NONE,
+    major: 0,
+    minor: 0,
   };
   if (link) return { ...member, type: '1', link };
   switch (inode.Kind) {
@@ -27,7 +36,12 @@ function memberOf(name: Buffer, inode: GenericInode, link: Buffer | undefined): 
     case 'computed':
       return member;
     case 'regular':
-      return { ...member, size: Number(inode.Size), seconds: inode.MtimeSeconds, nanoseconds: inode.MtimeNanoSeconds };
+      return {
+        ...member,
+        size: Number(inode.Size),
+        seconds: inode.MtimeSeconds,
+        nanoseconds: inode.MtimeNanoSeconds,
+      };
     case 'special': {
       const kind = inode.Mode & S_IFMT;
       const { Rdev } = inode;
@@ -44,7 +58,12 @@ function memberOf(name: Buffer, inode: GenericInode, link: Buffer | undefined): 
 }
 
 /** Streams the archive: names `./…`, later hard links as link members, objects verified on the way. */
-export async function writeTar(client: SrpcClient, tree: FileSystem, computedFilesRoot: string, sink: Sink): Promise<void> {
+export async function writeTar(
+  client: SrpcClient,
+  tree: FileSystem,
+  computedFilesRoot: string,
+  sink: Sink,
+): Promise<void> {
   const placed = new Map<bigint, Buffer>();
   // Members wait for the contents of the file before them, so that one request fetches many objects in order.
   let waiting: { header: Buffer; hash: string; size: number }[] = [];
@@ -79,13 +98,16 @@ export async function writeTar(client: SrpcClient, tree: FileSystem, computedFil
     if (waiting.length >= 1000 || waitingBytes >= 256 * 1024 * 1024) await flush();
   };
   for (const { path, inodeNumber, inode } of walkTree(tree)) {
-    const name = Buffer.from(encodeText(path === '/' ? './' : `.${path}${inode.Kind === 'directory' ? '/' : ''}`));
+    const name = Buffer.from(
+      encodeText(path === '/' ? './' : `.${path}${inode.Kind === 'directory' ? '/' : ''}`),
+    );
     const first = inode.Kind === 'directory' ? undefined : placed.get(inodeNumber);
     if (!first) placed.set(inodeNumber, name);
     let member = memberOf(name, inode, first);
     if (inode.Kind === 'computed' && !first && computedFilesRoot) {
       const file = `${computedFilesRoot}${path}`;
-      if (!statSync(file, { throwIfNoEntry: false })) throw new ImageServerError('FILE_NOT_FOUND', `missing computed file: ${path}`);
+      if (!statSync(file, { throwIfNoEntry: false }))
+        throw new ImageServerError('FILE_NOT_FOUND', `missing computed file: ${path}`);
       const data = readFileSync(file);
       member = { ...member, size: data.length };
       await put(Buffer.concat([formatHeader(member), data, padding(data.length)]));

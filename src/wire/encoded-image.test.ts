@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { describeWithVectors, haveVectors, vectorsPath } from '../../test/vectors.ts';
-import { addImageRequest, decodeImage, encodeImage, getImageReply, patchImage, readImageReply, readImageUpload, scanImage } from './encoded-image.ts';
+import {
+  addImageRequest,
+  decodeImage,
+  encodeImage,
+  getImageReply,
+  patchImage,
+  readImageReply,
+  readImageUpload,
+  scanImage,
+} from './encoded-image.ts';
 import { BufferSource, decodeOnce } from './gob/decoder.ts';
 import { encodeOnce } from './gob/encoder.ts';
 import { Image } from './messages/image.ts';
@@ -46,7 +55,15 @@ export function sampleImage(): Image {
         [4n, { Kind: 'computed' as const, Mode: 0o100600, Uid: 0, Gid: 0, Source: 'host:1' }],
         [
           5n,
-          { Kind: 'special' as const, Mode: 0o20666, Uid: 0, Gid: 0, MtimeNanoSeconds: 0, MtimeSeconds: 1n, Rdev: 0x103n },
+          {
+            Kind: 'special' as const,
+            Mode: 0o20666,
+            Uid: 0,
+            Gid: 0,
+            MtimeNanoSeconds: 0,
+            MtimeSeconds: 1n,
+            Rdev: 0x103n,
+          },
         ],
       ]),
       NumRegularInodes: 1n,
@@ -75,7 +92,11 @@ export function sampleImage(): Image {
 
 const images: [string, Uint8Array][] = [['sample', encodeImage(sampleImage()).bytes]];
 if (haveVectors)
-  for (const vector of JSON.parse(readFileSync(vectorsPath('gob', 'filesystem.json'), 'utf8')) as { name: string; goType: string; hex: string }[])
+  for (const vector of JSON.parse(readFileSync(vectorsPath('gob', 'filesystem.json'), 'utf8')) as {
+    name: string;
+    goType: string;
+    hex: string;
+  }[])
     if (vector.goType === 'image.Image') images.push([vector.name, Buffer.from(vector.hex, 'hex')]);
 
 describe('encoded images', () => {
@@ -123,12 +144,22 @@ describe('encoded images', () => {
 
   test('a scan finds objects, counts and problems', async () => {
     const image = sampleImage();
-    image.FileSystem?.DirectoryInode.EntryList.push({ Name: 'computed2', InodeNumber: 4n }, { Name: '..', InodeNumber: 99n });
+    image.FileSystem?.DirectoryInode.EntryList.push(
+      { Name: 'computed2', InodeNumber: 4n },
+      { Name: '..', InodeNumber: 99n },
+    );
     const summary = await scanImage(encodeImage(image).bytes);
     expect(Buffer.from(summary.hashes).toString('hex')).toBe(HASH);
     expect([...summary.sizes]).toEqual([5]);
     expect(summary.annotations).toEqual([HASH]);
-    expect(summary.counts).toEqual({ regular: 1, computed: 1, symlink: 1, special: 1, directory: 1, inodes: 5 });
+    expect(summary.counts).toEqual({
+      regular: 1,
+      computed: 1,
+      symlink: 1,
+      special: 1,
+      directory: 1,
+      inodes: 5,
+    });
     expect(summary.problems).toEqual([
       'bad name of a directory entry: ".."',
       'duplicate computed inode: computed2',

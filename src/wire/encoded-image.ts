@@ -9,9 +9,9 @@ import type { Observer } from './gob/plan.ts';
 import { WireTypes } from './gob/wire-types.ts';
 import { GobWriter } from './gob/writer.ts';
 import { applyEdits, type FieldSpan, type ImageLayout, messageAt, replaceFields } from './image-layout.ts';
-import { AddImageRequest, GetImageResponse } from './messages/imageserver.ts';
 import type { DirectoryInode, GenericInode } from './messages/filesystem.ts';
 import { Image } from './messages/image.ts';
+import { AddImageRequest, GetImageResponse } from './messages/imageserver.ts';
 import type { GoTime } from './time.ts';
 
 export interface ImageCounts {
@@ -53,7 +53,6 @@ export interface EncodedImage {
   readonly summary?: ImageSummary;
 }
 
-
 /** Gathers a summary while an image is decoded; inodes are looked at and dropped. */
 class Scan {
   #hashes = Buffer.alloc(64 * 256);
@@ -83,7 +82,10 @@ class Scan {
   inode(key: bigint, value: unknown): void {
     this.#known.add(key);
     const inode = value as GenericInode | null;
-    if (inode === null) return this.#problem(`nil entry in inode table: ${key}`);
+    if (inode === null) {
+      this.#problem(`nil entry in inode table: ${key}`);
+      return;
+    }
     this.#counts[inode.Kind]++;
     if (inode.Kind === 'regular' && inode.Size > 0n) this.#object(inode.Hash, Number(inode.Size));
     else if (inode.Kind === 'computed') this.#computed.add(key);
@@ -119,7 +121,8 @@ class Scan {
       if (phase === 'token') this.#token = this.position();
       else if (phase === 'start') this.#start = this.position();
       else this.fields.push({ name, number, token: this.#token, start: this.#start, end: this.position() });
-      if (name === 'FileSystem' && phase === 'start') this.#fileSystem = { token: this.#token, start: this.#start };
+      if (name === 'FileSystem' && phase === 'start')
+        this.#fileSystem = { token: this.#token, start: this.#start };
       if (name === 'FileSystem' && phase === 'end' && this.#fileSystem) {
         const { token, start } = this.#fileSystem;
         this.fields[this.fields.length - 1] = { name, number, token, start, end: this.position() };

@@ -50,7 +50,11 @@ export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Uint8Arra
     const { start, end } = messageAt(bytes, at);
     let growth = 0;
     let last = next;
-    for (; last < sorted.length && (sorted[last] as Edit).end <= end && (sorted[last] as Edit).start >= start; last++) {
+    for (
+      ;
+      last < sorted.length && (sorted[last] as Edit).end <= end && (sorted[last] as Edit).start >= start;
+      last++
+    ) {
       const edit = sorted[last] as Edit;
       growth += edit.bytes.length - (edit.end - edit.start);
     }
@@ -98,7 +102,10 @@ export function replaceFields(
   let pending = 0;
   for (const field of [...layout.fields, undefined]) {
     const parts: Uint8Array[] = [];
-    while (pending < added.length && (added[pending] as { number: number }).number < (field?.number ?? Infinity)) {
+    while (
+      pending < added.length &&
+      (added[pending] as { number: number }).number < (field?.number ?? Infinity)
+    ) {
       const { number, bytes } = added[pending++] as { number: number; bytes: Uint8Array };
       parts.push(delta(number - previous), bytes);
       previous = number;

@@ -12,10 +12,9 @@ const NANOS = 1_000_000_000n;
 
 /** Go's encoder escapes what could end a script element, and what JavaScript once could not hold. */
 function text(value: string): string {
-  return JSON.stringify(value.replace(/[\udc80-\udcff]/g, (char, at, all) => (isPaired(all, at) ? char : '\ufffd'))).replace(
-    /[<>&\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return JSON.stringify(
+    value.replace(/[\udc80-\udcff]/g, (char, at, all) => (isPaired(all, at) ? char : '\ufffd')),
+  ).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 function isPaired(all: string, at: number): boolean {
   const before = all.charCodeAt(at - 1);
@@ -43,7 +42,9 @@ export function formatTime({ unixNanos, offset }: GoTime): string {
 
 /** Reads RFC 3339; undefined if it is not. */
 export function parseTime(value: string): GoTime | undefined {
-  const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/.exec(value);
+  const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/.exec(
+    value,
+  );
   if (!match) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', zone = 'Z'] = match;
   const date = new Date(0);
@@ -53,12 +54,19 @@ export function parseTime(value: string): GoTime | undefined {
   const [hours = 0, minutes = 0] = zone === 'Z' ? [] : zone.slice(1).split(':').map(Number);
   const offset = (zone.startsWith('-') ? -1 : 1) * (hours * 3600 + minutes * 60);
   const seconds = BigInt(date.getTime() / 1000) - BigInt(offset);
-  return { unixNanos: seconds * NANOS + BigInt(fraction.padEnd(9, '0')), offset: zone === 'Z' ? undefined : offset };
+  return {
+    unixNanos: seconds * NANOS + BigInt(fraction.padEnd(9, '0')),
+    offset: zone === 'Z' ? undefined : offset,
+  };
 }
 
 function isZero(schema: Schema, value: unknown): boolean {
-  if (value === null || value === undefined || value === false || value === '' || value === 0 || value === 0n) return true;
-  return (schema.kind === 'slice' && (value as unknown[]).length === 0) || (schema.kind === 'map' && (value as Map<unknown, unknown>).size === 0);
+  if (value === null || value === undefined || value === false || value === '' || value === 0 || value === 0n)
+    return true;
+  return (
+    (schema.kind === 'slice' && (value as unknown[]).length === 0) ||
+    (schema.kind === 'map' && (value as Map<unknown, unknown>).size === 0)
+  );
 }
 
 /** Pieces of the JSON text; small values come as one piece, inode tables entry by entry. */
@@ -73,7 +81,10 @@ function* pieces(form: Form, schema: Schema, value: unknown): Generator<string> 
     yield* members(form, schema, value as Record<string, unknown>, { first: true });
     yield '}';
   } else if (schema.kind === 'map') {
-    const entries = [...(value as Map<unknown, unknown>)].map(([key, item]): [string, unknown] => [String(key), item]);
+    const entries = [...(value as Map<unknown, unknown>)].map(([key, item]): [string, unknown] => [
+      String(key),
+      item,
+    ]);
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     yield '{';
     for (let index = 0; index < entries.length; index++) {
@@ -116,7 +127,9 @@ function write(form: Form, schema: Schema, value: unknown): string {
     case 'hash':
       return `"${value}"`;
     case 'bytes':
-      return (value as Uint8Array).length === 0 ? 'null' : `"${Buffer.from(value as Uint8Array).toString('base64')}"`;
+      return (value as Uint8Array).length === 0
+        ? 'null'
+        : `"${Buffer.from(value as Uint8Array).toString('base64')}"`;
     case 'time':
       return `"${formatTime(value as GoTime)}"`;
     case 'slice':
@@ -161,7 +174,10 @@ type Reviver = (this: unknown, key: string, value: unknown, context?: { source?:
 /** Parses JSON; integers beyond 53 bits come as `Digits`. */
 function parse(source: string): unknown {
   const reviver: Reviver = (_key, value, context) =>
-    typeof value === 'number' && !Number.isSafeInteger(value) && context?.source && /^-?\d+$/.test(context.source)
+    typeof value === 'number' &&
+    !Number.isSafeInteger(value) &&
+    context?.source &&
+    /^-?\d+$/.test(context.source)
       ? new Digits(context.source)
       : value;
   try {
@@ -176,7 +192,12 @@ function jsonKind(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   return value instanceof Digits ? 'number' : (KIND_NAMES[typeof value] ?? 'object');
 }
-const GO_TYPES: Record<string, string> = { hash: 'hash.Hash', time: 'time.Time', bytes: '[]uint8', float: 'float64' };
+const GO_TYPES: Record<string, string> = {
+  hash: 'hash.Hash',
+  time: 'time.Time',
+  bytes: '[]uint8',
+  float: 'float64',
+};
 function goType(schema: Schema): string {
   if ('goName' in schema && schema.goName) return schema.goName;
   if (schema.kind === 'slice') return `[]${goType(schema.elem as Schema)}`;
@@ -213,7 +234,11 @@ class Reader {
         return this.#integer(schema, value, path);
       case 'hash':
         if (typeof value === 'string' && /^[0-9a-f]{128}$/.test(value)) return value;
-        if (Array.isArray(value) && value.length === 64 && value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256))
+        if (
+          Array.isArray(value) &&
+          value.length === 64 &&
+          value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256)
+        )
           return Buffer.from(value as number[]).toString('hex');
         break;
       case 'bytes':
@@ -226,13 +251,15 @@ class Reader {
       }
       case 'slice':
       case 'array':
-        if (Array.isArray(value)) return value.map((item, index) => this.read(schema.elem, item, `${path}[${index}]`));
+        if (Array.isArray(value))
+          return value.map((item, index) => this.read(schema.elem, item, `${path}[${index}]`));
         break;
       case 'map':
         if (typeof value === 'object' && !Array.isArray(value)) return this.#map(schema, value, path);
         break;
       case 'struct':
-        if (typeof value === 'object' && !Array.isArray(value)) return this.#struct(schema, value as Record<string, unknown>, path);
+        if (typeof value === 'object' && !Array.isArray(value))
+          return this.#struct(schema, value as Record<string, unknown>, path);
         break;
       case 'union':
         return this.#union(schema, value, path);
@@ -244,9 +271,11 @@ class Reader {
     let digits: bigint | undefined;
     if (typeof value === 'number' && Number.isInteger(value)) digits = BigInt(value);
     else if (value instanceof Digits) digits = BigInt(value.text);
-    else if (this.form === 'http' && typeof value === 'string' && /^-?\d{1,20}$/.test(value)) digits = BigInt(value);
+    else if (this.form === 'http' && typeof value === 'string' && /^-?\d{1,20}$/.test(value))
+      digits = BigInt(value);
     if (digits === undefined) throw this.fail(value, schema, path);
-    const fits = schema.kind === 'uint' ? BigInt.asUintN(schema.bits, digits) : BigInt.asIntN(schema.bits, digits);
+    const fits =
+      schema.kind === 'uint' ? BigInt.asUintN(schema.bits, digits) : BigInt.asIntN(schema.bits, digits);
     if (fits !== digits) throw this.fail(value, schema, path);
     return schema.bits === 64 ? digits : Number(digits);
   }
@@ -257,7 +286,10 @@ class Reader {
       const where = `${path}.${key}`;
       const number = schema.key.kind === 'uint' || schema.key.kind === 'int';
       if (number && !/^-?\d{1,20}$/.test(key)) throw this.fail(key, schema.key, where);
-      map.set(number ? this.read(schema.key, new Digits(key), where) : key, this.read(schema.elem, item, where));
+      map.set(
+        number ? this.read(schema.key, new Digits(key), where) : key,
+        this.read(schema.elem, item, where),
+      );
     }
     return map;
   }
@@ -310,7 +342,9 @@ function fieldPlaces(schema: StructSchema): Map<string, Place> {
   if (!places) {
     places = new Map();
     for (const [name, field] of schema.fields) {
-      const inner: Iterable<[string, Field]> = field.embedded ? (field.schema as StructSchema).fields : [[name, field]];
+      const inner: Iterable<[string, Field]> = field.embedded
+        ? (field.schema as StructSchema).fields
+        : [[name, field]];
       for (const [innerName, innerField] of inner) {
         const place = { name: innerName, field: innerField, within: field.embedded ? name : undefined };
         places.set(innerName, place);

@@ -94,6 +94,7 @@ export interface StructSchema<T = unknown> extends Typed<T> {
   /** For Swagger: one sentence each. */
   readonly docs: Readonly<Record<string, string>>;
 }
+// biome-ignore-start lint/suspicious/noExplicitAny: the only way to close a recursive generic
 export type Schema =
   | BoolSchema
   | NumberSchema
@@ -103,12 +104,14 @@ export type Schema =
   | BytesSchema
   | HashSchema
   | TimeSchema
-  | ArraySchema<any> // biome-ignore lint/suspicious/noExplicitAny: the only way to close a recursive generic
-  | SliceSchema<any> // biome-ignore lint/suspicious/noExplicitAny: as above
-  | MapSchema<any, any> // biome-ignore lint/suspicious/noExplicitAny: as above
-  | PointerSchema<any> // biome-ignore lint/suspicious/noExplicitAny: as above
-  | UnionSchema<any> // biome-ignore lint/suspicious/noExplicitAny: as above
-  | StructSchema<any>; // biome-ignore lint/suspicious/noExplicitAny: as above
+  | ArraySchema<any>
+  | SliceSchema<any>
+  | MapSchema<any, any>
+  | PointerSchema<any>
+  | UnionSchema<any>
+  | StructSchema<any>;
+
+// biome-ignore-end lint/suspicious/noExplicitAny: as above
 
 /** The JavaScript type of a schema's values. */
 export type ValueOf<S> = S extends Typed<infer T> ? T : never;

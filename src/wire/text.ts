@@ -11,7 +11,14 @@ const LONE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\ud
 function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at] as number;
   if (first < 0x80) return 1;
-  const length = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+  const length =
+    first >= 0xc2 && first < 0xe0
+      ? 2
+      : first >= 0xe0 && first < 0xf0
+        ? 3
+        : first >= 0xf0 && first < 0xf5
+          ? 4
+          : 0;
   if (length === 0 || at + length > end) return 0;
   try {
     strict.decode(bytes.subarray(at, at + length));
@@ -68,9 +75,7 @@ export function encodeText(text: string): Uint8Array {
   const parts: Uint8Array[] = [];
   for (const point of text) {
     const code = point.codePointAt(0) as number;
-    parts.push(
-      code >= 0xdc80 && code <= 0xdcff ? Uint8Array.of(code & 0xff) : Buffer.from(point, 'utf8'),
-    );
+    parts.push(code >= 0xdc80 && code <= 0xdcff ? Uint8Array.of(code & 0xff) : Buffer.from(point, 'utf8'));
   }
   return Buffer.concat(parts);
 }

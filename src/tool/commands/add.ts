@@ -20,7 +20,9 @@ export const add: Command = {
     const matches = filter ? compileFilter(filter.FilterLines) : undefined;
     const client = await context.client();
     const scanned: ScannedTree & { cleanUp?: () => void } =
-      source !== '-' && statSync(source).isDirectory() ? scanDirectory(source, matches) : await scanTar(source, matches);
+      source !== '-' && statSync(source).isDirectory()
+        ? scanDirectory(source, matches)
+        : await scanTar(source, matches);
     try {
       await uploadObjects(client, scanned.contents);
     } finally {

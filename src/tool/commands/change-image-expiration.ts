@@ -1,5 +1,8 @@
 import { ImageServerError } from '../../errors.ts';
-import { ChangeImageExpirationRequest, ChangeImageExpirationResponse } from '../../wire/messages/imageserver.ts';
+import {
+  ChangeImageExpirationRequest,
+  ChangeImageExpirationResponse,
+} from '../../wire/messages/imageserver.ts';
 import { timeFromMillis, ZERO_TIME } from '../../wire/time.ts';
 import type { Command } from '../command.ts';
 
@@ -14,8 +17,13 @@ export const changeImageExpiration: Command = {
     const { expiresIn } = context.flags;
     const client = await context.client();
     const { Error: error } = await client.call(
-      'ImageServer.ChangeImageExpiration', ChangeImageExpirationRequest, ChangeImageExpirationResponse,
-      { ExpiresAt: expiresIn > 0n ? timeFromMillis(Date.now() + Number(expiresIn / 1_000_000n)) : ZERO_TIME, ImageName: name },
+      'ImageServer.ChangeImageExpiration',
+      ChangeImageExpirationRequest,
+      ChangeImageExpirationResponse,
+      {
+        ExpiresAt: expiresIn > 0n ? timeFromMillis(Date.now() + Number(expiresIn / 1_000_000n)) : ZERO_TIME,
+        ImageName: name,
+      },
     );
     if (error) throw new ImageServerError('CONFLICT', error);
     return 0;

@@ -10,7 +10,12 @@ export const checkDirectory: Command = {
   doing: () => 'checking directory',
   async run(context, [name = '']) {
     const client = await context.client();
-    const reply = await client.call('ImageServer.CheckDirectory', CheckDirectoryRequest, CheckDirectoryResponse, { DirectoryName: name });
+    const reply = await client.call(
+      'ImageServer.CheckDirectory',
+      CheckDirectoryRequest,
+      CheckDirectoryResponse,
+      { DirectoryName: name },
+    );
     return reply.DirectoryExists ? 0 : 1;
   },
 };

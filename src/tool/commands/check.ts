@@ -10,7 +10,12 @@ export const check: Command = {
   doing: () => 'checking image',
   async run(context, [name = '']) {
     const client = await context.client();
-    const { ImageExists } = await client.call('ImageServer.CheckImage', CheckImageRequest, CheckImageResponse, { ImageName: name });
+    const { ImageExists } = await client.call(
+      'ImageServer.CheckImage',
+      CheckImageRequest,
+      CheckImageResponse,
+      { ImageName: name },
+    );
     return ImageExists ? 0 : 1;
   },
 };

@@ -10,7 +10,10 @@ export const chown: Command = {
   doing: () => 'changing directory owner',
   async run(context, [directory = '', group = '']) {
     const client = await context.client();
-    await client.call('ImageServer.ChownDirectory', ChownDirectoryRequest, ChownDirectoryResponse, { DirectoryName: directory, OwnerGroup: group });
+    await client.call('ImageServer.ChownDirectory', ChownDirectoryRequest, ChownDirectoryResponse, {
+      DirectoryName: directory,
+      OwnerGroup: group,
+    });
     return 0;
   },
 };

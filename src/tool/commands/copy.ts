@@ -1,7 +1,7 @@
+import type { FileSystem } from '../../wire/messages/filesystem.ts';
 import { makeImage, refuseExisting, submitImage } from '../add.ts';
 import type { Command } from '../command.ts';
 import { fetchImage } from '../images.ts';
-import type { FileSystem } from '../../wire/messages/filesystem.ts';
 
 export const copy: Command = {
   name: 'copy',
@@ -13,7 +13,12 @@ export const copy: Command = {
   async run(context, [name = '', old = '']) {
     await refuseExisting(context, name);
     const base = await fetchImage(context, old);
-    const image = await makeImage(context, { tree: base.FileSystem as FileSystem, filter: base.Filter, triggers: base.Triggers, base });
+    const image = await makeImage(context, {
+      tree: base.FileSystem as FileSystem,
+      filter: base.Filter,
+      triggers: base.Triggers,
+      base,
+    });
     await submitImage(context, name, image);
     return 0;
   },

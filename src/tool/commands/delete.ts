@@ -10,7 +10,9 @@ export const deleteImage: Command = {
   doing: () => 'deleting image',
   async run(context, [name = '']) {
     const client = await context.client();
-    await client.call('ImageServer.DeleteImage', DeleteImageRequest, DeleteImageResponse, { ImageName: name });
+    await client.call('ImageServer.DeleteImage', DeleteImageRequest, DeleteImageResponse, {
+      ImageName: name,
+    });
     return 0;
   },
 };

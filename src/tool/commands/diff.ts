@@ -12,7 +12,9 @@ async function listingOf(context: Context, source: string, side: string): Promis
   try {
     const tree = deletePaths(await fetchTree(context, source), loadFilter(deleteFilter));
     const skip = loadFilter(filterFile);
-    return [...listingLines(tree, { skipFields, ...(skip ? { skip } : {}) })].map((line) => `${line}\n`).join('');
+    return [...listingLines(tree, { skipFields, ...(skip ? { skip } : {}) })]
+      .map((line) => `${line}\n`)
+      .join('');
   } catch (cause) {
     if (!(cause instanceof ImageServerError)) throw cause;
     throw new ImageServerError(cause.code, `getting ${side} image: ${cause.message}`, { cause });
@@ -30,12 +32,16 @@ export const diff: Command = {
     const directory = mkdtempSync(join(tmpdir(), 'imagetool-'));
     try {
       const files: string[] = [];
-      for (const [side, source] of [['left', left], ['right', right]] as const) {
+      for (const [side, source] of [
+        ['left', left],
+        ['right', right],
+      ] as const) {
         const file = join(directory, side);
         writeFileSync(file, await listingOf(context, source, side));
         files.push(file);
       }
-      if (!Bun.which(tool)) throw new ImageServerError('FILE_NOT_FOUND', `exec: "${tool}": executable file not found in $PATH`);
+      if (!Bun.which(tool))
+        throw new ImageServerError('FILE_NOT_FOUND', `exec: "${tool}": executable file not found in $PATH`);
       const child = Bun.spawn([tool, ...files], { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' });
       const status = await child.exited;
       if (status !== 0) throw new ImageServerError('CONFLICT', `exit status ${status}`);

@@ -11,9 +11,17 @@ export const findLatestImage: Command = {
   doing: () => 'finding latest image',
   async run(context, [directory = '']) {
     const client = await context.client();
-    const reply = await client.call('ImageServer.FindLatestImage', FindLatestImageRequest, FindLatestImageResponse, {
-      BuildCommitId: '', DirectoryName: directory, IgnoreExpiringImages: context.flags.ignoreExpiring, TagsToMatch: null,
-    });
+    const reply = await client.call(
+      'ImageServer.FindLatestImage',
+      FindLatestImageRequest,
+      FindLatestImageResponse,
+      {
+        BuildCommitId: '',
+        DirectoryName: directory,
+        IgnoreExpiringImages: context.flags.ignoreExpiring,
+        TagsToMatch: null,
+      },
+    );
     if (reply.Error) throw new ImageServerError('DIRECTORY_NOT_FOUND', reply.Error);
     if (!reply.ImageName) throw new ImageServerError('IMAGE_NOT_FOUND', 'no image found');
     await context.out(`${reply.ImageName}\n`);

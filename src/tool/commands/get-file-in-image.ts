@@ -15,7 +15,8 @@ export const getFileInImage: Command = {
   async run(context, [name = '', path = '', outfile = '']) {
     const inode = findPath(await fetchTree(context, name), path);
     if (!inode) throw new ImageServerError('FILE_NOT_FOUND', `file: "${path}" not present in image`);
-    if (inode.Kind !== 'regular') throw new ImageServerError('INVALID_REQUEST', `file: "${path}" is not a regular file`);
+    if (inode.Kind !== 'regular')
+      throw new ImageServerError('INVALID_REQUEST', `file: "${path}" is not a regular file`);
     const pieces: Uint8Array[] = [];
     if (inode.Size > 0n)
       await downloadObjects(await context.client(), [{ hash: inode.Hash, size: Number(inode.Size) }], () => ({

@@ -14,7 +14,9 @@ export const list: Command = {
     for (let name = await channel.readLine(); name !== ''; name = await channel.readLine()) names.push(name);
     channel.end();
     names.sort(compareVersions);
-    await context.out(context.flags.json ? `${JSON.stringify(names)}\n` : names.map((name) => `${name}\n`).join(''));
+    await context.out(
+      context.flags.json ? `${JSON.stringify(names)}\n` : names.map((name) => `${name}\n`).join(''),
+    );
     return 0;
   },
 };

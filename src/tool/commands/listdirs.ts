@@ -23,7 +23,10 @@ export const listdirs: Command = {
       await context.out(`${JSON.stringify(directories)}\n`);
       return 0;
     }
-    const width = Math.max(0, ...directories.filter((one) => one.Metadata.OwnerGroup).map((one) => one.Name.length));
+    const width = Math.max(
+      0,
+      ...directories.filter((one) => one.Metadata.OwnerGroup).map((one) => one.Name.length),
+    );
     const lines = directories.map(({ Name, Metadata: { OwnerGroup } }) =>
       OwnerGroup ? `${Name.padEnd(width)}  OwnerGroup=${OwnerGroup}\n` : `${Name}\n`,
     );

@@ -10,9 +10,17 @@ export const showFilter: Command = {
   summary: 'print the filter lines of an image',
   doing: () => 'showing filter',
   async run(context, [name = '']) {
-    const { Image } = await (await context.client()).call('ImageServer.GetImage', GetImageRequest, GetImageResponse, {
-      ImageName: name, IgnoreFilesystem: true, IgnoreFilesystemIfExpiring: false, Timeout: context.flags.timeout,
-    });
+    const { Image } = await (await context.client()).call(
+      'ImageServer.GetImage',
+      GetImageRequest,
+      GetImageResponse,
+      {
+        ImageName: name,
+        IgnoreFilesystem: true,
+        IgnoreFilesystemIfExpiring: false,
+        Timeout: context.flags.timeout,
+      },
+    );
     if (!Image) throw new ImageServerError('IMAGE_NOT_FOUND', 'no image');
     if (!Image.Filter) throw new ImageServerError('FILE_NOT_FOUND', 'no filter');
     await context.out(Image.Filter.FilterLines.map((line) => `${line}\n`).join(''));

@@ -9,7 +9,9 @@ export const showunrefobj: Command = {
   summary: 'list the hashes and sizes of objects that no image uses, oldest first',
   doing: () => 'listing unreferenced objects',
   async run(context) {
-    await context.out((await unreferencedObjects(context)).map((entry) => `${entry.Hash} ${entry.Size}\n`).join(''));
+    await context.out(
+      (await unreferencedObjects(context)).map((entry) => `${entry.Hash} ${entry.Size}\n`).join(''),
+    );
     return 0;
   },
 };

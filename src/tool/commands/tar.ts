@@ -1,5 +1,5 @@
-import { createWriteStream, rmSync } from 'node:fs';
 import { once } from 'node:events';
+import { createWriteStream, rmSync } from 'node:fs';
 import { createGzip } from 'node:zlib';
 import type { Command } from '../command.ts';
 import { fetchTree } from '../images.ts';

@@ -119,7 +119,8 @@ export class GobDecoder {
         continue;
       }
       const type = this.#types.get(id);
-      if (type.kind !== 'struct' && cursor.byte() !== 0) throw badData('gob: corrupted data: non-zero delta for singleton');
+      if (type.kind !== 'struct' && cursor.byte() !== 0)
+        throw badData('gob: corrupted data: non-zero delta for singleton');
       const signature = `${id};${this.#types.signature}`;
       const plan = keptPlan(schema, signature, () => makePlan(this.#types, id, schema, '', new Map()));
       const context: Context = {
@@ -156,7 +157,10 @@ export class BufferSource implements MessageSource {
 }
 
 /** Decodes the first value of a stream that is all there; `used` is where it ended. */
-export function decodeOnce<S extends Schema>(schema: S, bytes: Uint8Array): { value: ValueOf<S>; used: number } {
+export function decodeOnce<S extends Schema>(
+  schema: S,
+  bytes: Uint8Array,
+): { value: ValueOf<S>; used: number } {
   const source = new BufferSource(bytes);
   const value = new GobDecoder(source).decode(schema);
   if (value === undefined) throw badData('EOF');

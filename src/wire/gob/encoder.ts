@@ -4,8 +4,8 @@
  */
 import { ImageServerError } from '../../errors.ts';
 import type { Schema, StructSchema, UnionSchema, ValueOf } from '../schema.ts';
-import { type GoTime, isZeroTime, SECONDS_TO_EPOCH } from '../time.ts';
 import { encodeText } from '../text.ts';
+import { type GoTime, isZeroTime, SECONDS_TO_EPOCH } from '../time.ts';
 import { stripPointers, TypeTable } from './type-definitions.ts';
 import { GobWriter } from './writer.ts';
 
@@ -78,7 +78,8 @@ export function timeBytes(time: GoTime): Uint8Array {
 function structCode(schema: StructSchema): Code {
   const steps: { name: string; number: number; code: Code }[] = [];
   let number = 0;
-  for (const [name, field] of schema.fields) steps.push({ name, number: number++, code: codeOf(field.schema) });
+  for (const [name, field] of schema.fields)
+    steps.push({ name, number: number++, code: codeOf(field.schema) });
   const write: Write = (out, value) => {
     const fields = value as Record<string, unknown>;
     let previous = -1;
@@ -166,23 +167,50 @@ function makeCode(schema: Exclude<Schema, StructSchema>): Code {
   });
   switch (schema.kind) {
     case 'bool':
-      return of<boolean>((out, value) => out.message.byte(value ? 1 : 0), (value) => !value);
+      return of<boolean>(
+        (out, value) => out.message.byte(value ? 1 : 0),
+        (value) => !value,
+      );
     case 'int':
       return schema.bits === 64
-        ? of<bigint>((out, value) => out.message.bigInt(value), (value) => value === 0n)
-        : of<number>((out, value) => out.message.int(value), (value) => value === 0);
+        ? of<bigint>(
+            (out, value) => out.message.bigInt(value),
+            (value) => value === 0n,
+          )
+        : of<number>(
+            (out, value) => out.message.int(value),
+            (value) => value === 0,
+          );
     case 'uint':
       return schema.bits === 64
-        ? of<bigint>((out, value) => out.message.bigUint(value), (value) => value === 0n)
-        : of<number>((out, value) => out.message.uint(value), (value) => value === 0);
+        ? of<bigint>(
+            (out, value) => out.message.bigUint(value),
+            (value) => value === 0n,
+          )
+        : of<number>(
+            (out, value) => out.message.uint(value),
+            (value) => value === 0,
+          );
     case 'float':
-      return of<number>((out, value) => out.message.float(value), (value) => value === 0);
+      return of<number>(
+        (out, value) => out.message.float(value),
+        (value) => value === 0,
+      );
     case 'string':
-      return of<string>((out, value) => out.message.text(value), (value) => value === '');
+      return of<string>(
+        (out, value) => out.message.text(value),
+        (value) => value === '',
+      );
     case 'bytes':
-      return of<Uint8Array>((out, value) => out.message.bytes(value), (value) => value.length === 0);
+      return of<Uint8Array>(
+        (out, value) => out.message.bytes(value),
+        (value) => value.length === 0,
+      );
     case 'hash':
-      return of<string>((out, value) => writeHash(out, value ?? NO_HASH), () => false);
+      return of<string>(
+        (out, value) => writeHash(out, value ?? NO_HASH),
+        () => false,
+      );
     case 'time':
       return of<GoTime>(
         (out, value) => out.message.bytes(timeBytes(value)),
@@ -302,9 +330,11 @@ export function hasUnion(schema: Schema): boolean {
     unions.set(schema, false);
     known =
       schema.kind === 'union' ||
-      (schema.kind === 'struct' && [...(schema as StructSchema).fields.values()].some((field) => hasUnion(field.schema))) ||
+      (schema.kind === 'struct' &&
+        [...(schema as StructSchema).fields.values()].some((field) => hasUnion(field.schema))) ||
       (schema.kind === 'map' && hasUnion(schema.elem)) ||
-      ((schema.kind === 'slice' || schema.kind === 'array' || schema.kind === 'pointer') && hasUnion(schema.elem));
+      ((schema.kind === 'slice' || schema.kind === 'array' || schema.kind === 'pointer') &&
+        hasUnion(schema.elem));
     unions.set(schema, known);
   }
   return known;

@@ -130,13 +130,15 @@ function zeroStruct(schema: StructSchema): Record<string, unknown> {
       parts.push(`${JSON.stringify(name)}: ${text}`);
     }
     const fields = constants as Schema[];
-    const value = fields.map((field) => (field.kind === 'struct' || field.kind === 'array' ? undefined : zeroOf(field)));
+    const value = fields.map((field) =>
+      field.kind === 'struct' || field.kind === 'array' ? undefined : zeroOf(field),
+    );
     const zero = fields.map((field) => () => zeroOf(field));
     // The names come from our own declarations, never from a peer.
-    maker = new Function('value', 'zero', `return () => ({ ${parts.join(', ')} });`)(value, zero) as () => Record<
-      string,
-      unknown
-    >;
+    maker = new Function('value', 'zero', `return () => ({ ${parts.join(', ')} });`)(
+      value,
+      zero,
+    ) as () => Record<string, unknown>;
     makers.set(schema, maker);
   }
   return maker();
@@ -207,7 +209,8 @@ function mayHoldInterface(types: WireTypes, id: number, seen = new Set<number>()
   const type = types.get(id);
   if (type.kind === 'interface') return true;
   if (type.kind === 'struct') return type.fields.some((field) => mayHoldInterface(types, field.id, seen));
-  if (type.kind === 'map') return mayHoldInterface(types, type.key, seen) || mayHoldInterface(types, type.elem, seen);
+  if (type.kind === 'map')
+    return mayHoldInterface(types, type.key, seen) || mayHoldInterface(types, type.elem, seen);
   return (type.kind === 'array' || type.kind === 'slice') && mayHoldInterface(types, type.elem, seen);
 }
 
@@ -295,7 +298,13 @@ export function planFor(context: Context, id: number, schema: Schema): Plan {
 const SAME: Record<string, string> = { hash: 'array', time: 'opaque', union: 'interface' };
 
 /** Makes the plan for values of the peer's type `id` as values of `schema`. `where` names the field, for errors. */
-export function makePlan(types: WireTypes, id: number, schema: Schema, where: string, open: Map<string, Plan>): Plan {
+export function makePlan(
+  types: WireTypes,
+  id: number,
+  schema: Schema,
+  where: string,
+  open: Map<string, Plan>,
+): Plan {
   const type = types.get(id);
   if (schema.kind === 'pointer') return makePlan(types, id, schema.elem, where, open);
   if ((SAME[schema.kind] ?? schema.kind) !== type.kind) {
@@ -357,13 +366,15 @@ export function makePlan(types: WireTypes, id: number, schema: Schema, where: st
     case 'slice':
     case 'array': {
       const wire = type as Extract<WireType, { elem: number }>;
-      if (schema.kind === 'array' && (type as { length: number }).length !== schema.length) throw mismatch(schema, where);
+      if (schema.kind === 'array' && (type as { length: number }).length !== schema.length)
+        throw mismatch(schema, where);
       const elem = makePlan(types, wire.elem, schema.elem, where, open);
       if (!('straight' in elem)) throw badData('gob: slices of interfaces are not known here');
       return {
         straight: (context) => {
           const count = context.cursor.count(1, 'slice');
-          if (schema.kind === 'array' && count !== schema.length) throw badData('length mismatch in decodeArray');
+          if (schema.kind === 'array' && count !== schema.length)
+            throw badData('length mismatch in decodeArray');
           const list: unknown[] = [];
           for (let index = 0; index < count; index++) list.push(elem.straight(context));
           return list;
@@ -419,18 +430,23 @@ function structPlan(types: WireTypes, id: number, schema: StructSchema, open: Ma
   if (already) return already;
   const { fields } = types.get(id) as Extract<WireType, { kind: 'struct' }>;
   if (fields.length > 0 && schema.fields.size > 0 && !fields.some((field) => schema.fields.has(field.name)))
-    throw badData(`gob: type mismatch: no fields matched compiling decoder for ${schema.goName.split('.').pop()}`);
+    throw badData(
+      `gob: type mismatch: no fields matched compiling decoder for ${schema.goName.split('.').pop()}`,
+    );
   const resolve = () =>
     fields.map((field) => {
       const local = schema.fields.get(field.name);
       return {
         name: field.name,
         id: field.id,
-        plan: local ? makePlan(types, field.id, local.schema, `${schema.goName.split('.').pop()}.${field.name}`, open) : undefined,
+        plan: local
+          ? makePlan(types, field.id, local.schema, `${schema.goName.split('.').pop()}.${field.name}`, open)
+          : undefined,
       };
     });
   const withSteps =
-    hasUnion(schema) || fields.some((field) => !schema.fields.has(field.name) && mayHoldInterface(types, field.id));
+    hasUnion(schema) ||
+    fields.some((field) => !schema.fields.has(field.name) && mayHoldInterface(types, field.id));
   let steps: ReturnType<typeof resolve> = [];
   const plan: Plan = withSteps
     ? { steps: (context) => structSteps(context, schema, steps) }
@@ -453,7 +469,8 @@ function structStraight(context: Context, schema: StructSchema, steps: readonly 
     number += delta;
     const step = steps[number];
     if (!step) throw badData('gob: bad data: field numbers out of bounds');
-    if (step.plan) value[step.name] = (step.plan as { straight: (context: Context) => unknown }).straight(context);
+    if (step.plan)
+      value[step.name] = (step.plan as { straight: (context: Context) => unknown }).straight(context);
     else skip(context, step.id, 0);
   }
   return value;

@@ -3,7 +3,16 @@ import type { Schema, StructSchema } from '../schema.ts';
 import { GobWriter } from './writer.ts';
 
 /** Ids of the types every gob peer knows. */
-export const BASIC = { bool: 1, int: 2, uint: 3, float: 4, bytes: 5, string: 6, complex: 7, union: 8 } as const;
+export const BASIC = {
+  bool: 1,
+  int: 2,
+  uint: 3,
+  float: 4,
+  bytes: 5,
+  string: 6,
+  complex: 7,
+  union: 8,
+} as const;
 const FIRST_USER_ID = 65;
 
 /** A pointer is encoded as what it points to. */
@@ -48,7 +57,10 @@ export function goNotation(schema: Schema): string {
 /** The name without package; empty for unnamed types and pointers. */
 function bareName(schema: Schema): string {
   const named =
-    schema.kind === 'struct' || schema.kind === 'hash' || schema.kind === 'time' || (schema.kind === 'map' && schema.goName);
+    schema.kind === 'struct' ||
+    schema.kind === 'hash' ||
+    schema.kind === 'time' ||
+    (schema.kind === 'map' && schema.goName);
   if (!named) return '';
   const notation = goNotation(schema);
   return notation.slice(notation.lastIndexOf('.') + 1);

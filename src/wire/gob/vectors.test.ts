@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'bun:test';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describeWithVectors, haveVectors, vectorsPath } from '../../../test/vectors.ts';
+import { ImageUpdate } from '../messages/imageserver.ts';
 import type { Field, Schema } from '../schema.ts';
 import * as s from '../schema.ts';
-import { ImageUpdate } from '../messages/imageserver.ts';
 import { BufferSource, decodeOnce, GobDecoder } from './decoder.ts';
 import { GobEncoder, timeBytes } from './encoder.ts';
 
@@ -28,8 +28,13 @@ interface Vector {
   deterministic: boolean;
 }
 
-const types: { types: Record<string, GoType>; registered: Record<string, string>; vectorTypes: Record<string, string> } =
-  haveVectors ? JSON.parse(readFileSync(vectorsPath('misc', 'schema.json'), 'utf8')) : { types: {}, registered: {}, vectorTypes: {} };
+const types: {
+  types: Record<string, GoType>;
+  registered: Record<string, string>;
+  vectorTypes: Record<string, string>;
+} = haveVectors
+  ? JSON.parse(readFileSync(vectorsPath('misc', 'schema.json'), 'utf8'))
+  : { types: {}, registered: {}, vectorTypes: {} };
 const made = new Map<string, Schema>();
 
 /** Kinds that no message of the protocol has. */
@@ -76,7 +81,11 @@ function schemaOf(name: string): Schema {
       schema = s.array(schemaOf(type.elem as string), type.len as number);
       break;
     case 'map':
-      schema = s.map(schemaOf(type.key as string), schemaOf(type.elem as string), type.name ? type.goString : '');
+      schema = s.map(
+        schemaOf(type.key as string),
+        schemaOf(type.elem as string),
+        type.name ? type.goString : '',
+      );
       break;
     case 'pointer': {
       const pointer = { kind: 'pointer' as const, elem: undefined as unknown as Schema };
@@ -107,7 +116,9 @@ function toNotation(schema: Schema, value: unknown): unknown {
     case 'uint':
       return String(value);
     case 'bytes':
-      return value && (value as Uint8Array).length ? { $hex: Buffer.from(value as Uint8Array).toString('hex') } : null;
+      return value && (value as Uint8Array).length
+        ? { $hex: Buffer.from(value as Uint8Array).toString('hex') }
+        : null;
     case 'hash':
       return { $hex: value };
     case 'time':
@@ -115,9 +126,12 @@ function toNotation(schema: Schema, value: unknown): unknown {
     case 'pointer':
       return toNotation(schema.elem, value);
     case 'slice':
-      return (value as unknown[]).length ? (value as unknown[]).map((item) => toNotation(schema.elem, item)) : null;
+      return (value as unknown[]).length
+        ? (value as unknown[]).map((item) => toNotation(schema.elem, item))
+        : null;
     case 'array':
-      if (schema.elem.kind === 'uint' && schema.elem.bits === 8) return { $hex: Buffer.from(value as number[]).toString('hex') };
+      if (schema.elem.kind === 'uint' && schema.elem.bits === 8)
+        return { $hex: Buffer.from(value as number[]).toString('hex') };
       return (value as unknown[]).map((item) => toNotation(schema.elem, item));
     case 'map':
       return {
@@ -151,14 +165,18 @@ function normal(value: unknown): unknown {
   if ('$time' in object) return { $time: (object.$time as { binary: string }).binary };
   if ('$map' in object)
     return {
-      $map: (object.$map as unknown[][]).map(normal).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
+      $map: (object.$map as unknown[][])
+        .map(normal)
+        .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
     };
   if ('$float' in object) return Number(String(object.$float).replace('Inf', 'Infinity'));
   return Object.fromEntries(Object.entries(object).map(([key, item]) => [key, normal(item)]));
 }
 
 const vectors: Vector[] = haveVectors
-  ? readdirSync(vectorsPath('gob')).flatMap((file) => JSON.parse(readFileSync(vectorsPath('gob', file), 'utf8')))
+  ? readdirSync(vectorsPath('gob')).flatMap((file) =>
+      JSON.parse(readFileSync(vectorsPath('gob', file), 'utf8')),
+    )
   : [];
 /** complex128 and free interfaces: no message has them, so the schema language does not either. */
 const skipped: string[] = [];
@@ -209,7 +227,8 @@ describeWithVectors('values made by Go', () => {
           values.map((value, index) => encoder.encode(schemas[index] as Schema, value as never)),
         );
         expect(decodeAll(again).values).toEqual(values);
-        if (vector.deterministic && !NOT_REPRODUCED.has(vector.name)) expect(again.toString('hex')).toBe(vector.hex);
+        if (vector.deterministic && !NOT_REPRODUCED.has(vector.name))
+          expect(again.toString('hex')).toBe(vector.hex);
       });
     });
   }

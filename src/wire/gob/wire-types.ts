@@ -1,6 +1,7 @@
 /** The types a peer has defined on its stream. */
-import { badData, type Cursor } from './cursor.ts';
+
 import { decodeText } from '../text.ts';
+import { badData, type Cursor } from './cursor.ts';
 
 export interface WireField {
   readonly name: string;

@@ -25,8 +25,14 @@ export class GobWriter {
   }
   /** One byte up to 127; else the negated byte count and the value big-endian. */
   uint(value: number): void {
-    if (value < 128) return this.byte(value);
-    if (value > 0xffffffff) return this.bigUint(BigInt(value));
+    if (value < 128) {
+      this.byte(value);
+      return;
+    }
+    if (value > 0xffffffff) {
+      this.bigUint(BigInt(value));
+      return;
+    }
     this.reserve(5);
     const width = value < 0x100 ? 1 : value < 0x10000 ? 2 : value < 0x1000000 ? 3 : 4;
     this.buffer[this.length++] = 256 - width;
@@ -34,7 +40,10 @@ export class GobWriter {
       this.buffer[this.length++] = (value >>> shift) & 0xff;
   }
   bigUint(value: bigint): void {
-    if (value < 0x1_0000_0000n) return this.uint(Number(value));
+    if (value < 0x1_0000_0000n) {
+      this.uint(Number(value));
+      return;
+    }
     scratch.setBigUint64(0, value);
     let first = 0;
     while (scratch.getUint8(first) === 0) first++;

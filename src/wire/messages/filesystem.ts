@@ -59,13 +59,16 @@ export const DirectoryInode = struct(
 );
 export type DirectoryInode = ValueOf<typeof DirectoryInode>;
 
-export const GenericInode = union({
-  regular: ['*filesystem.RegularInode', RegularInode],
-  computed: ['*filesystem.ComputedRegularInode', ComputedRegularInode],
-  symlink: ['*filesystem.SymlinkInode', SymlinkInode],
-  special: ['*filesystem.SpecialInode', SpecialInode],
-  directory: ['*filesystem.DirectoryInode', DirectoryInode],
-}, 'filesystem.GenericInode');
+export const GenericInode = union(
+  {
+    regular: ['*filesystem.RegularInode', RegularInode],
+    computed: ['*filesystem.ComputedRegularInode', ComputedRegularInode],
+    symlink: ['*filesystem.SymlinkInode', SymlinkInode],
+    special: ['*filesystem.SpecialInode', SpecialInode],
+    directory: ['*filesystem.DirectoryInode', DirectoryInode],
+  },
+  'filesystem.GenericInode',
+);
 export type GenericInode = NonNullable<ValueOf<typeof GenericInode>>;
 export type InodeKind = GenericInode['Kind'];
 export type InodeOf<K extends InodeKind> = Extract<GenericInode, { Kind: K }>;
