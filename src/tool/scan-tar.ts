@@ -22,7 +22,7 @@ import { decodeText, encodeText } from '../wire/text.ts';
 import { type Content, hashRange } from './content.ts';
 import { Progress } from './progress.ts';
 import type { ScannedTree } from './scan-directory.ts';
-import { applyPax, BLOCK, parseHeader, parsePax, type TarMember } from './tar-format.ts';
+import { applyPax, BLOCK, parseHeader, parsePax, type TarMember } from '../image/tar-format.ts';
 
 const NO_HASH = '0'.repeat(128);
 const MAX_EXTENSION = 1024 * 1024;
