@@ -1,0 +1,98 @@
+/**
+ * The outermost layer of the application: every request passes here first and every answer last. Gives the request its
+ * state, keeps foreign web pages out, turns HEAD into GET without a body, adds the headers that all answers carry, and
+ * tells the access log.
+ */
+import type { Elysia } from 'elysia';
+import { asImageServerError } from '../errors.ts';
+import { checkBrowser } from './browser-guard.ts';
+import type { HttpDeps } from './deps.ts';
+import { HttpProblem, problemResponse } from './problem.ts';
+import { beginState, type RequestState, setState } from './request-state.ts';
+
+type Fetch = (request: Request) => Response | Promise<Response>;
+
+/** Path of a request as sent, without the query. */
+export function rawPath(request: Request): string {
+  const { url } = request;
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  const query = url.indexOf('?', start);
+  return query < 0 ? url.slice(start) : url.slice(start, query);
+}
+
+/** The query as sent, without `?`. */
+export function rawQuery(request: Request): string {
+  const query = request.url.indexOf('?');
+  return query < 0 ? '' : request.url.slice(query + 1);
+}
+
+/** Drops the body of an answer to HEAD; what feeds it is told to stop. */
+function withoutBody(response: Response): Response {
+  response.body?.cancel().catch(() => {
+    // Nothing was read from it, so nothing is lost.
+  });
+  return new Response(null, { status: response.status, headers: response.headers });
+}
+
+export function entrance(deps: HttpDeps, isPage: (path: string) => boolean) {
+  return (app: Elysia): Elysia => {
+    const peerOf = (request: Request) => () => app.server?.requestIP(request)?.address ?? '';
+
+    const finish = (request: Request, state: RequestState, start: number, response: Response): Response => {
+      const answer = state.head && response.body !== null ? withoutBody(response) : response;
+      const { headers } = answer;
+      headers.set('x-request-id', state.id);
+      headers.set('x-content-type-options', 'nosniff');
+      headers.set('cross-origin-resource-policy', 'same-origin');
+      if (deps.onAccess) {
+        const length = headers.get('content-length');
+        deps.onAccess({
+          id: state.id,
+          peer: state.peer,
+          user: state.identity.user,
+          method: state.head ? 'HEAD' : request.method,
+          path: rawPath(request),
+          status: answer.status,
+          bytes: length === null ? undefined : Number(length),
+          milliseconds: performance.now() - start,
+        });
+      }
+      return answer;
+    };
+
+    const fail = (thrown: unknown, state: RequestState): Response => {
+      if (thrown instanceof HttpProblem) return problemResponse(thrown, state.id);
+      const error = asImageServerError(thrown);
+      if (error.code === 'INTERNAL') deps.onInternalError?.(error, state.id);
+      return problemResponse(error, state.id);
+    };
+
+    const wrapped = (next: Fetch) => (sent: Request) => {
+      const start = performance.now();
+      const state = beginState(sent, peerOf(sent));
+      const request = state.head
+        ? new Request(sent.url, { method: 'GET', headers: sent.headers, signal: sent.signal })
+        : sent;
+      setState(request, state);
+      try {
+        checkBrowser(request, state, rawPath(request), deps.hostNames, isPage);
+        const response = next(request);
+        if (response instanceof Promise)
+          return response.then(
+            (value) => finish(request, state, start, value),
+            (thrown: unknown) => finish(request, state, start, fail(thrown, state)),
+          );
+        return finish(request, state, start, response);
+      } catch (thrown) {
+        return finish(request, state, start, fail(thrown, state));
+      }
+    };
+    let made: { next: Fetch; outer: Fetch } | undefined;
+    // Elysia asks for the outer function at each request.
+    const outer = (next: Fetch) => {
+      if (made?.next !== next) made = { next, outer: wrapped(next) };
+      return made.outer;
+    };
+    return app.wrap(outer as never) as Elysia;
+  };
+}

@@ -1,0 +1,65 @@
+/** Errors thrown by handlers become problem documents; unknown paths and methods get their 404 and 405. */
+import type { Elysia } from 'elysia';
+import { asImageServerError, ImageServerError } from '../errors.ts';
+import type { HttpDeps } from './deps.ts';
+import { rawPath } from './entrance.ts';
+import { HttpProblem, problemResponse } from './problem.ts';
+import { stateOf } from './request-state.ts';
+
+interface Route {
+  readonly method: string;
+  readonly pattern: RegExp;
+}
+
+/** A path pattern of the router as a regular expression: `:name` is one segment, a last `*` is the rest. */
+function patternOf(path: string): RegExp {
+  const source = path
+    .split('/')
+    .map((part) =>
+      part.startsWith(':') ? '[^/]+' : part === '*' ? '.+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'),
+    )
+    .join('/');
+  return new RegExp(`^${source}/?$`);
+}
+
+/** The methods that some route knows for this path. */
+function allowedMethods(routes: readonly Route[], path: string): string[] {
+  const found = new Set(routes.filter((route) => route.pattern.test(path)).map((route) => route.method));
+  if (found.has('GET')) found.add('HEAD');
+  if (found.size > 0) found.add('OPTIONS');
+  return [...found].sort();
+}
+
+function toError(thrown: unknown): ImageServerError | HttpProblem {
+  return thrown instanceof HttpProblem ? thrown : asImageServerError(thrown);
+}
+
+export function errors(deps: HttpDeps) {
+  return (app: Elysia): Elysia => {
+    let routes: Route[] | undefined;
+    return app.onError(({ error, code, request }) => {
+      const state = stateOf(request);
+      if (code === 'NOT_FOUND') {
+        routes ??= app.routes.map(({ method, path }) => ({ method, pattern: patternOf(path) }));
+        const path = rawPath(request);
+        const allow = allowedMethods(routes, path);
+        if (allow.length === 0)
+          return problemResponse(new HttpProblem('NOT_FOUND', 'there is nothing at this path'), state.id);
+        if (request.method === 'OPTIONS')
+          return new Response(null, { status: 204, headers: { allow: allow.join(', ') } });
+        return problemResponse(
+          new HttpProblem('METHOD_NOT_ALLOWED', `${request.method} is not for this path`, {
+            allow: allow.join(', '),
+          }),
+          state.id,
+        );
+      }
+      if (code === 'VALIDATION' || code === 'PARSE' || code === 'INVALID_COOKIE_SIGNATURE')
+        return problemResponse(new ImageServerError('INVALID_REQUEST', 'the request is not valid'), state.id);
+      const known = toError(error);
+      if (known instanceof ImageServerError && known.httpStatus >= 500 && known.code !== 'UNAVAILABLE')
+        deps.onInternalError?.(known, state.id);
+      return problemResponse(known, state.id);
+    }) as unknown as Elysia;
+  };
+}

@@ -1,0 +1,55 @@
+/** For load balancers and service managers: is the process alive, and should it get traffic? */
+import { Elysia } from 'elysia';
+import type { HttpDeps } from './deps.ts';
+import { describe, TEXT } from './openapi/operation.ts';
+
+export function health(deps: HttpDeps) {
+  return new Elysia({ name: 'health' })
+    .get(
+      '/healthz',
+      () =>
+        new Response('OK\n', {
+          headers: { 'content-type': 'text/plain; charset=utf-8', 'content-length': '3' },
+        }),
+      {
+        detail: describe({
+          tag: 'Health',
+          summary: 'Is the process alive?',
+          description: 'Always `OK` while the server answers at all.',
+          permission: [],
+          ok: { description: 'Alive', content: TEXT('OK\n') },
+        }),
+      },
+    )
+    .get(
+      '/readiness',
+      () => {
+        const { ready, reasons } = deps.readiness();
+        const text = `${[ready ? 'ready' : 'not ready', ...reasons].join('\n')}\n`;
+        return new Response(text, {
+          status: ready ? 200 : 503,
+          headers: {
+            'content-type': 'text/plain; charset=utf-8',
+            'content-length': String(Buffer.byteLength(text)),
+            'cache-control': 'no-store',
+          },
+        });
+      },
+      {
+        detail: describe({
+          tag: 'Health',
+          summary: 'Should this server get traffic?',
+          description:
+            '200 once the catalogue is loaded (and, on a replica, the first pass is complete). What is not well follows, one reason a line.',
+          permission: [],
+          ok: { description: 'Ready', content: TEXT('ready\n') },
+          others: {
+            503: {
+              description: 'Not ready; the reasons follow, one a line',
+              content: TEXT('not ready\nloading images\n'),
+            },
+          },
+        }),
+      },
+    );
+}

@@ -1,0 +1,144 @@
+/** Images as resources. */
+import { Elysia, t } from 'elysia';
+import { ImageServerError } from '../../errors.ts';
+import { deleteImage } from '../../methods/delete-image.ts';
+import { authorize, runCall } from '../authorize.ts';
+import type { HttpDeps } from '../deps.ts';
+import { rawPath } from '../entrance.ts';
+import { describe } from '../openapi/operation.ts';
+import { HttpProblem } from '../problem.ts';
+import { jsonReply } from '../reply.ts';
+import { imageArchive } from './archive.ts';
+import { Catalogue, entryJson } from './catalogue.ts';
+import { LIST_DOC } from './description.ts';
+import { imageDiff } from './diff.ts';
+import { imageFile } from './image-files.ts';
+import { type ImagePath, resolveImagePath } from './image-path.ts';
+import {
+  checkConditions,
+  entryNamed,
+  GOB_TYPE,
+  gobImage,
+  imageJsonPieces,
+  jsonImageHeaders,
+  negotiate,
+  TAR_TYPE,
+} from './read-image.ts';
+import { streamedText } from './text-stream.ts';
+import { lookUp, treeJson } from './tree.ts';
+
+const PREFIX = '/images/';
+const MAX_PAGE = 10_000;
+
+function count(text: string | undefined, fallback: number, name: string): number {
+  if (text === undefined) return fallback;
+  if (!/^\d{1,9}$/.test(text)) throw new ImageServerError('INVALID_REQUEST', `${name} must be a number`);
+  return Number(text);
+}
+
+async function readImage(deps: HttpDeps, request: Request, path: ImagePath): Promise<Response> {
+  const { images } = deps.services;
+  const entry = entryNamed(images, path.name);
+  const type = negotiate(request, ['application/json', GOB_TYPE, TAR_TYPE]);
+  if (type === undefined)
+    throw new HttpProblem('NOT_ACCEPTABLE', `images come as application/json, ${GOB_TYPE} or ${TAR_TYPE}`);
+  if (type === GOB_TYPE) return gobImage(request, images, entry);
+  if (type === TAR_TYPE) {
+    authorize(deps, request, 'ObjectServer.GetObjects');
+    return imageArchive(request, deps.services, entry, false);
+  }
+  const headers = jsonImageHeaders(entry);
+  const withTree = new URL(request.url).searchParams.get('fileSystem') !== 'false';
+  return (
+    checkConditions(request, headers.etag as string, headers) ??
+    streamedText(request, await imageJsonPieces(images, entry.name, withTree), headers)
+  );
+}
+
+async function readTree(deps: HttpDeps, request: Request, path: ImagePath): Promise<Response> {
+  const { images } = deps.services;
+  const entry = entryNamed(images, path.name);
+  const query = new URL(request.url).searchParams;
+  const offset = count(query.get('offset') ?? undefined, 0, 'offset');
+  const limit = Math.min(count(query.get('limit') ?? undefined, 1000, 'limit'), MAX_PAGE);
+  const headers = { etag: `W/"${entry.identity}"`, 'cache-control': 'private, no-cache' };
+  const unchanged = checkConditions(request, headers.etag, headers);
+  if (unchanged) return unchanged;
+  const { FileSystem } = await images.decoded(entry.name);
+  if (!FileSystem) throw new ImageServerError('FILE_NOT_FOUND', 'the image has no tree');
+  return jsonReply(request, treeJson(FileSystem, lookUp(FileSystem, path.rest, false), offset, limit), {
+    headers,
+  });
+}
+
+export function images(deps: HttpDeps) {
+  const { services } = deps;
+  const catalogue = new Catalogue(services.images);
+  const resolve = (request: Request) =>
+    resolveImagePath(rawPath(request).slice(PREFIX.length), (name) => services.images.has(name));
+
+  return new Elysia({ name: 'images' })
+    .get(
+      '/images',
+      ({ request, query }) => {
+        authorize(deps, request, 'ImageServer.ListImages');
+        const offset = query.offset ?? 0;
+        const found = catalogue.find(query, query.sort ?? 'name', query.order === 'desc');
+        const page = found.slice(offset, offset + (query.limit ?? 100)).map(entryJson);
+        const next = offset + page.length < found.length ? offset + page.length : null;
+        return jsonReply(
+          request,
+          `{"Images":[${page.join(',')}],"Offset":${offset},"Total":${found.length},"NextOffset":${next}}`,
+        );
+      },
+      {
+        query: t.Object({
+          directory: t.Optional(t.String({ description: 'Only images in this directory or below it' })),
+          name: t.Optional(t.String({ description: 'Only images whose names contain this text' })),
+          createdBy: t.Optional(t.String({ description: 'Only images of this user' })),
+          tag: t.Optional(t.String({ description: 'Only images with this tag: `key` or `key=value`' })),
+          expiring: t.Optional(t.BooleanString({ description: 'Only images that expire (or do not)' })),
+          sort: t.Optional(t.UnionEnum(['name', 'created', 'size'])),
+          order: t.Optional(t.UnionEnum(['asc', 'desc'])),
+          offset: t.Optional(t.Integer({ minimum: 0, maximum: 1_000_000_000 })),
+          limit: t.Optional(t.Integer({ minimum: 1, maximum: MAX_PAGE, description: '100 if not given' })),
+        }),
+        detail: describe(LIST_DOC),
+      },
+    )
+    .get('/images/*', ({ request }) => {
+      const path = resolve(request);
+      authorize(deps, request, 'ImageServer.GetImage');
+      switch (path.aspect) {
+        case 'image':
+          return readImage(deps, request, path);
+        case 'tree':
+          return readTree(deps, request, path);
+        case 'diff':
+          return imageDiff(request, services, path.name, path.rest);
+        case 'files':
+          authorize(deps, request, 'ObjectServer.GetObjects');
+          entryNamed(services.images, path.name);
+          return imageFile(request, services, path.name, path.rest);
+        default:
+          authorize(deps, request, 'ObjectServer.GetObjects');
+          return imageArchive(
+            request,
+            services,
+            entryNamed(services.images, path.name),
+            path.aspect === '.tar.gz',
+          );
+      }
+    })
+    .delete('/images/*', ({ request }) =>
+      runCall(deps, request, deleteImage, async (call) => {
+        const path = resolve(request);
+        // Only an image is deleted, not an aspect of one.
+        const ImageName = path.aspect === 'image' ? path.name : rawPath(request).slice(PREFIX.length);
+        const entry = services.images.get(ImageName);
+        if (entry) checkConditions(request, `"${entry.identity}"`, {});
+        await deleteImage.handle(services, { ImageName }, call);
+        return new Response(null, { status: 204 });
+      }),
+    );
+}

@@ -1,0 +1,64 @@
+/** The contents of one object as an answer: conditional, ranges, zero-copy. */
+import type { ObjectReader, ObjectStore } from '../../store/types.ts';
+import { select } from '../conditional.ts';
+import { HttpProblem } from '../problem.ts';
+import { type RequestState, stateOf } from '../request-state.ts';
+import { contentDigest } from './hash-parameter.ts';
+import { sendRange } from './send-range.ts';
+
+export interface ServeOptions {
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Contents never change under their hash. */
+const IMMUTABLE = 'public, max-age=31536000, immutable';
+
+/** On a secure server only the caller's own cache may keep what needed a certificate. */
+function cacheControl(state: RequestState): string {
+  return state.secure ? IMMUTABLE.replace('public', 'private') : IMMUTABLE;
+}
+
+/** Answers a GET (or HEAD) for an object. Throws OBJECT_NOT_FOUND, CORRUPT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE. */
+export function serveObject(
+  request: Request,
+  objects: ObjectStore,
+  hash: string,
+  options: ServeOptions = {},
+): Response {
+  const state = stateOf(request);
+  const object: ObjectReader = objects.open(hash);
+  let handedOn = false;
+  try {
+    const etag = `"${hash}"`;
+    const selected = select(request.headers, etag, object.size);
+    const headers: Record<string, string> = {
+      etag,
+      'accept-ranges': 'bytes',
+      'cache-control': cacheControl(state),
+      ...options.headers,
+    };
+    switch (selected.status) {
+      case 304:
+        return new Response(null, { status: 304, headers });
+      case 412:
+        throw new HttpProblem('PRECONDITION_FAILED', 'the object does not match If-Match');
+      case 416:
+        throw new HttpProblem('RANGE_NOT_SATISFIABLE', `the object has ${object.size} bytes`, {
+          'content-range': `bytes */${object.size}`,
+        });
+    }
+    const { status, start, end } = selected;
+    headers['content-type'] = options.type ?? 'application/octet-stream';
+    headers['content-length'] = String(end - start);
+    if (status === 206) headers['content-range'] = `bytes ${start}-${end - 1}/${object.size}`;
+    // Of the whole representation that is sent here; of a part there is none at hand.
+    else headers['content-digest'] = contentDigest(hash);
+    headers['repr-digest'] = contentDigest(hash);
+    if (state.head) return new Response(null, { status, headers });
+    handedOn = true;
+    return sendRange(state, object, start, end, { status, headers });
+  } finally {
+    if (!handedOn) object.close();
+  }
+}

@@ -1,0 +1,25 @@
+/** Answers that are pages for people: HTML with a policy that lets nothing in from elsewhere. */
+import { textReply } from './reply.ts';
+
+/** No script but our own files, nothing from other hosts, no frames. */
+const POLICY = [
+  "default-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+export function pageReply(request: Request, html: string, status = 200): Response | Promise<Response> {
+  return textReply(request, html, 'text/html; charset=utf-8', {
+    status,
+    headers: {
+      'content-security-policy': POLICY,
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'same-origin',
+      'cache-control': 'no-store',
+    },
+  });
+}

@@ -1,0 +1,60 @@
+/**
+ * What is known about a request beside its text: who asks, over what, and its id. The front says so when it hands a
+ * request in; on the native listener everybody is a stranger.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Identity, STRANGER } from '../access/identity.ts';
+
+/** What the front knows of a connection. */
+export interface RequestInfo {
+  readonly identity: Identity;
+  /** Address of the peer without port. */
+  readonly peer: string;
+  /** The request came over TLS. */
+  readonly secure: boolean;
+}
+
+export interface RequestState extends RequestInfo {
+  readonly id: string;
+  /** The client sent HEAD: handlers see GET, the body is dropped. */
+  readonly head: boolean;
+  /** The request came through Bun's own server, which sends files by itself. */
+  readonly native: boolean;
+}
+
+const told = new WeakMap<Request, RequestInfo>();
+const states = new WeakMap<Request, RequestState>();
+
+/** Notes what the front knows of a request before the application sees it. */
+export function tellAbout(request: Request, info: RequestInfo): void {
+  told.set(request, info);
+}
+
+const run = randomBytes(4).toString('hex');
+let count = 0;
+const CLIENT_ID = /^[\w.-]{1,64}$/;
+
+/** Begins the state of a request that has just come in. `peer` is only asked on the native listener. */
+export function beginState(request: Request, peer: () => string): RequestState {
+  const info = told.get(request);
+  const sent = request.headers.get('x-request-id');
+  return {
+    identity: info?.identity ?? STRANGER,
+    peer: info?.peer ?? peer(),
+    secure: info?.secure ?? false,
+    id: sent !== null && CLIENT_ID.test(sent) ? sent : `${run}-${(++count).toString(36)}`,
+    head: request.method === 'HEAD',
+    native: info === undefined,
+  };
+}
+
+export function setState(request: Request, state: RequestState): void {
+  states.set(request, state);
+}
+
+/** State of a request inside a handler. */
+export function stateOf(request: Request): RequestState {
+  const state = states.get(request);
+  if (!state) throw new Error('a request came past the entrance');
+  return state;
+}
