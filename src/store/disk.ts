@@ -8,6 +8,7 @@ import {
   renameSync,
   rmdirSync,
   statfsSync,
+  truncateSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -34,6 +35,8 @@ export interface Disk {
   rename(from: string, to: string): void;
   link(from: string, to: string): void;
   unlink(path: string): void;
+  /** Cuts a file to length 0. */
+  truncate(path: string): void;
   /** One level; false if it exists. */
   mkdir(path: string, mode: number): boolean;
   rmdir(path: string): void;
@@ -65,6 +68,7 @@ export const realDisk: Disk = {
   rename: (from, to) => renameSync(from, to),
   link: (from, to) => linkSync(from, to),
   unlink: (path) => unlinkSync(path),
+  truncate: (path) => truncateSync(path, 0),
   mkdir(path, mode) {
     try {
       mkdirSync(path, { mode });

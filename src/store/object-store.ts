@@ -188,8 +188,8 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   totals(): ObjectTotals {
-    const { objects, bytes, unreferencedObjects, unreferencedBytes } = this.table;
-    return { objects, bytes, unreferencedObjects, unreferencedBytes };
+    const { objects, bytes, unreferencedObjects, unreferencedBytes, missingObjects } = this.table;
+    return { objects, bytes, unreferencedObjects, unreferencedBytes, missingObjects };
   }
 
   entryOf(slot: number): UnreferencedEntry {
@@ -204,6 +204,13 @@ export class DirectoryObjectStore implements ObjectStore {
   *unreferenced(): Iterable<UnreferencedEntry> {
     for (const slot of this.table.unreferencedSlots())
       if (this.table.isUnreferenced(slot)) yield this.entryOf(slot);
+  }
+
+  *missing(): Iterable<{ hash: Hash; size: number }> {
+    const { table } = this;
+    for (let slot = 1; slot < table.end; slot++)
+      if (table.isMissing(slot))
+        yield { hash: hashText(table.hashes, slot * HASH_BYTES), size: table.sizes[slot] as number };
   }
 
   /** One collection at a time; a later one starts from what the earlier one left. */

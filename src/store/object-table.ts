@@ -43,6 +43,10 @@ export class ObjectTable {
   bytes = 0;
   unreferencedObjects = 0;
   unreferencedBytes = 0;
+  /** Referenced, but not on disk. */
+  missingObjects = 0;
+  /** Counts changes of the unreferenced list. */
+  listVersion = 0;
 
   constructor() {
     this.#grow(PAGE_SLOTS);
@@ -65,6 +69,10 @@ export class ObjectTable {
     }
   }
 
+  isMissing(slot: number): boolean {
+    return this.states[slot] === SlotState.Missing && this.references[slot] !== 0;
+  }
+
   isPresent(slot: number): boolean {
     return this.states[slot] === SlotState.Present;
   }
@@ -80,7 +88,7 @@ export class ObjectTable {
       this.since[slot] = now;
     } else if (this.states[slot] === SlotState.Present) {
       return slot;
-    }
+    } else if (this.references[slot] !== 0) this.missingObjects--;
     this.states[slot] = SlotState.Present;
     this.sizes[slot] = size;
     this.objects++;
@@ -107,6 +115,7 @@ export class ObjectTable {
       this.objects--;
       this.bytes -= this.sizes[slot] as number;
       if (this.references[slot] === 0) this.#delist(slot);
+      else this.missingObjects++;
       this.states[slot] = SlotState.Missing;
     }
     this.#touch(slot);
@@ -126,10 +135,11 @@ export class ObjectTable {
   reference(slot: number): void {
     const count = (this.references[slot] as number) + 1;
     this.references[slot] = count;
-    if (count === 1 && this.isPresent(slot)) {
+    if (count !== 1) return;
+    if (this.isPresent(slot)) {
       this.#delist(slot);
       this.#touch(slot);
-    }
+    } else this.missingObjects++;
   }
 
   /** `now`: ms since the epoch, kept if it was the last reference. */
@@ -141,7 +151,10 @@ export class ObjectTable {
     if (this.isPresent(slot)) {
       this.#enlist(slot, now);
       this.#touch(slot);
-    } else this.#freeIfUnused(slot);
+    } else {
+      this.missingObjects--;
+      this.#freeIfUnused(slot);
+    }
   }
 
   lease(slot: number): void {
@@ -174,6 +187,21 @@ export class ObjectTable {
     this.#delist(slot);
     this.#enlist(slot, now);
     this.#touch(slot);
+  }
+
+  /** Sets when an unreferenced object became so (ms); `sortUnreferenced` must follow. */
+  age(slot: number, since: number): void {
+    this.since[slot] = since;
+    this.#touch(slot);
+  }
+
+  sortUnreferenced(): void {
+    const slots = [...this.unreferencedSlots()];
+    slots.sort((a, b) => (this.since[a] as number) - (this.since[b] as number));
+    this.#next[0] = 0;
+    this.#previous[0] = 0;
+    this.listVersion++;
+    for (const slot of slots) this.#link(slot);
   }
 
   /** Slots of unreferenced objects, oldest first, as they are now. */
@@ -226,6 +254,7 @@ export class ObjectTable {
     const unreferenced: number[] = [];
     for (let slot = 1; slot < this.#end; slot++) {
       if (this.states[slot] !== SlotState.Present) {
+        if (this.isMissing(slot)) this.missingObjects++;
         this.#freeIfUnused(slot);
         continue;
       }
@@ -275,6 +304,7 @@ export class ObjectTable {
 
   #enlist(slot: number, now: number): void {
     this.since[slot] = now;
+    this.listVersion++;
     this.unreferencedObjects++;
     this.unreferencedBytes += this.sizes[slot] as number;
     this.#link(slot);
@@ -290,6 +320,7 @@ export class ObjectTable {
 
   #delist(slot: number): void {
     this.since[slot] = 0;
+    this.listVersion++;
     this.unreferencedObjects--;
     this.unreferencedBytes -= this.sizes[slot] as number;
     const previous = this.#previous[slot] as number;

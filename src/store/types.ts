@@ -6,6 +6,7 @@
 import type { EncodedImage } from '../wire/encoded-image.ts';
 import type { Directory, Image } from '../wire/messages/image.ts';
 import type { GoTime } from '../wire/time.ts';
+import type { Disk } from './disk.ts';
 
 export type { EncodedImage };
 
@@ -61,6 +62,8 @@ export interface ObjectTotals {
   readonly bytes: number;
   readonly unreferencedObjects: number;
   readonly unreferencedBytes: number;
+  /** Referred to by images but not here. */
+  readonly missingObjects: number;
 }
 
 export interface UnreferencedEntry {
@@ -95,6 +98,8 @@ export interface ObjectStore {
     wanted: (count: number, bytes: number, next: UnreferencedEntry) => boolean,
     options?: { dryRun?: boolean },
   ): Promise<CollectResult>;
+  /** Objects that images refer to and that are not here. */
+  missing(): Iterable<{ readonly hash: Hash; readonly size: number }>;
   /** File system that holds the objects, bytes. */
   space(): { capacity: number; free: number };
 }
@@ -137,6 +142,8 @@ export interface AddImageOptions {
   readonly createdOn?: GoTime;
   /** Replication: put this in place of an image (or tombstone) of the same name in one step. */
   readonly replace?: boolean;
+  /** Replication: accept a tree that is not quite sane (the original does), as long as its objects are here. */
+  readonly lenient?: boolean;
 }
 
 export interface TrashEntry {
@@ -205,4 +212,80 @@ export interface Damage {
   readonly what: string;
   readonly reason: string;
   readonly at: number;
+}
+
+export interface ScrubProgress {
+  readonly running: boolean;
+  /** Milliseconds since the epoch; 0 = not since the start of the server. */
+  readonly startedAt: number;
+  readonly checkedObjects: number;
+  readonly checkedBytes: number;
+  /** Objects there are. */
+  readonly objects: number;
+  readonly failures: number;
+  /** Milliseconds since the epoch; 0 = never. */
+  readonly lastCompletedAt: number;
+}
+
+export interface StoreOptions {
+  readonly imageDirectory: string;
+  readonly objectDirectory: string;
+  readonly log?: (line: string) => void;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  /** For tests of faults. */
+  readonly disk?: Disk;
+  /** Garbage collection leaves an object alone this long after its upload. */
+  readonly objectGraceMs?: number;
+  /** How long a deleted image can be brought back; 0 = not at all. */
+  readonly trashGraceMs?: number;
+  /** Uploads are refused rather than leave less than this free on the disk. */
+  readonly minFreeBytes?: number;
+  /** -objectServerCleanupStartPercent and StopPercent: used share of the file system. */
+  readonly cleanupStartPercent?: number;
+  readonly cleanupStopPercent?: number;
+  /** -objectServerCleanupStartSize and StopSize: bytes of unreferenced objects; 0 = off. */
+  readonly cleanupStartSize?: number;
+  readonly cleanupStopSize?: number;
+  /** -imageServerMaxUnrefData, bytes; 0 = off. */
+  readonly maxUnreferencedBytes?: number;
+  /** -imageServerMaxUnrefAge; 0 = off. */
+  readonly maxUnreferencedAgeMs?: number;
+  /** Stored bytes of recently read images kept in memory. */
+  readonly readCacheBytes?: number;
+  /** 0 = no scrub. */
+  readonly scrubBytesPerSecond?: number;
+  /** From the end of one scrub to the start of the next. */
+  readonly scrubIntervalMs?: number;
+}
+
+export interface StoreProgress {
+  readonly ready: boolean;
+  /** Object files compared with the index so far. */
+  readonly objectsScanned: number;
+  readonly objectsKnown: number;
+  readonly imagesLoaded: number;
+  readonly imagesFound: number;
+}
+
+/** Both stores, open. */
+export interface Stores {
+  readonly objects: ObjectStore;
+  readonly images: ImageStore;
+  /**
+   * Resolves when everything on disk is known; rejects if closed before. Until then nothing is collected and lists may
+   * be incomplete.
+   */
+  readonly ready: Promise<void>;
+  readonly scrub: {
+    progress(): ScrubProgress;
+    /** Checks everything once; `bytesPerSecond` 0 = as fast as it goes. */
+    run(bytesPerSecond?: number): Promise<void>;
+  };
+  progress(): StoreProgress;
+  damages(): Damage[];
+  /** All damages ever seen since the start, by kind. */
+  damageCounts(): Record<Damage['kind'], number>;
+  /** Writes what is pending and lets go of the directories. */
+  close(): Promise<void>;
 }

@@ -1,0 +1,90 @@
+/** One timer for any number of deadlines. Wall-clock: looks again at least every minute, so jumps and sleep do no harm. */
+
+/** Longest time the timer sleeps, milliseconds. */
+const MAX_SLEEP_MS = 60_000;
+
+interface Deadline {
+  readonly at: number;
+  readonly key: string;
+}
+
+export class Alarm {
+  readonly #now: () => number;
+  readonly #ring: (key: string) => void;
+  /** Binary heap; entries that `#current` does not confirm are stale. */
+  readonly #heap: Deadline[] = [];
+  readonly #current = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `ring` is called once for each key whose time has come. */
+  constructor(now: () => number, ring: (key: string) => void) {
+    this.#now = now;
+    this.#ring = ring;
+  }
+
+  /** `at`: milliseconds since the epoch; undefined = no deadline (any more). */
+  set(key: string, at: number | undefined): void {
+    if (at === undefined) {
+      this.#current.delete(key);
+      return;
+    }
+    this.#current.set(key, at);
+    this.#push({ at, key });
+    this.#arm();
+  }
+
+  /** Rings what is due; called by the timer, and by tests that move the clock. */
+  check(): void {
+    const now = this.#now();
+    for (let first = this.#heap[0]; first && first.at <= now; first = this.#heap[0]) {
+      this.#pop();
+      if (this.#current.get(first.key) !== first.at) continue;
+      this.#current.delete(first.key);
+      this.#ring(first.key);
+    }
+    this.#arm();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#current.clear();
+    this.#heap.length = 0;
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const first = this.#heap[0];
+    if (!first) return;
+    const sleep = Math.min(Math.max(first.at - this.#now(), 0), MAX_SLEEP_MS);
+    this.#timer = setTimeout(() => this.check(), sleep);
+    this.#timer.unref();
+  }
+
+  #push(entry: Deadline): void {
+    const heap = this.#heap;
+    let at = heap.push(entry) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if ((heap[parent] as Deadline).at <= entry.at) break;
+      heap[at] = heap[parent] as Deadline;
+      at = parent;
+    }
+    heap[at] = entry;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop() as Deadline;
+    if (heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = at * 2 + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && (heap[child + 1] as Deadline).at < (heap[child] as Deadline).at) child++;
+      if ((heap[child] as Deadline).at >= last.at) break;
+      heap[at] = heap[child] as Deadline;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}

@@ -1,0 +1,138 @@
+/** Images and directories in memory: by name, by directory in order of creation, and as the ready-made listing. */
+import { parentDirectory } from '../image/paths.ts';
+import { compareVersions } from '../image/version-order.ts';
+import type { Directory } from '../wire/messages/image.ts';
+import type { ImageRecord } from './image-record.ts';
+import type { CatalogueEvent, ImageEntry } from './types.ts';
+
+interface DirectoryState {
+  ownerGroup: string;
+  /** Images directly inside, oldest first; of the same age in version order. */
+  readonly images: ImageEntry[];
+  subdirectories: number;
+}
+
+export type Listener = (event: CatalogueEvent) => void;
+type UnnumberedEvent = CatalogueEvent extends infer E ? (E extends E ? Omit<E, 'sequence'> : never) : never;
+
+function compareAge(a: ImageEntry, b: ImageEntry): number {
+  const left = a.createdOn.unixNanos;
+  const right = b.createdOn.unixNanos;
+  return left < right ? -1 : left > right ? 1 : compareVersions(a.name, b.name);
+}
+
+/** Where `entry` is or belongs in the list. */
+function position(images: readonly ImageEntry[], entry: ImageEntry): number {
+  let low = 0;
+  let high = images.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareAge(images[middle] as ImageEntry, entry) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+export class Catalogue {
+  readonly images = new Map<string, ImageRecord>();
+  readonly #directories = new Map<string, DirectoryState>();
+  readonly #listeners = new Set<Listener>();
+  readonly #log: (line: string) => void;
+  #listing: Uint8Array | undefined;
+  #sequence = 0;
+
+  constructor(log: (line: string) => void) {
+    this.#log = log;
+  }
+
+  put(record: ImageRecord): void {
+    const { name } = record.entry;
+    const before = this.images.get(name);
+    if (before) this.#takeOut(before.entry);
+    else this.#listing = undefined;
+    this.images.set(name, record);
+    const { images } = this.#directories.get(parentDirectory(name)) as DirectoryState;
+    images.splice(position(images, record.entry), 0, record.entry);
+  }
+
+  remove(name: string): void {
+    const record = this.images.get(name);
+    if (!record) return;
+    this.#takeOut(record.entry);
+    this.images.delete(name);
+    this.#listing = undefined;
+  }
+
+  #takeOut(entry: ImageEntry): void {
+    const images = this.#directories.get(parentDirectory(entry.name))?.images ?? [];
+    const at = position(images, entry);
+    if (images[at] === entry) images.splice(at, 1);
+  }
+
+  /** Newest first. */
+  *newestIn(directory: string): Iterable<ImageEntry> {
+    const images = this.#directories.get(directory)?.images ?? [];
+    for (let at = images.length - 1; at >= 0; at--) yield images[at] as ImageEntry;
+  }
+
+  listing(): Uint8Array {
+    if (!this.#listing) {
+      let text = '';
+      for (const name of this.images.keys()) text += `${name}\n`;
+      this.#listing = Buffer.from(`${text}\n`);
+    }
+    return this.#listing;
+  }
+
+  hasDirectory(name: string): boolean {
+    return this.#directories.has(name);
+  }
+
+  ownerGroup(name: string): string | undefined {
+    return this.#directories.get(name)?.ownerGroup;
+  }
+
+  putDirectory(name: string, ownerGroup: string): void {
+    const state = this.#directories.get(name);
+    if (state) {
+      state.ownerGroup = ownerGroup;
+      return;
+    }
+    this.#directories.set(name, { ownerGroup, images: [], subdirectories: 0 });
+    if (name !== '.') (this.#directories.get(parentDirectory(name)) as DirectoryState).subdirectories++;
+  }
+
+  removeDirectory(name: string): void {
+    if (!this.#directories.delete(name)) return;
+    (this.#directories.get(parentDirectory(name)) as DirectoryState).subdirectories--;
+  }
+
+  isEmptyDirectory(name: string): boolean {
+    const state = this.#directories.get(name);
+    return state !== undefined && state.images.length === 0 && state.subdirectories === 0;
+  }
+
+  /** The root first, then in version order, which puts parents before children. */
+  directories(): Directory[] {
+    const names = [...this.#directories.keys()].filter((name) => name !== '.').sort(compareVersions);
+    return ['.', ...names].map((Name) => ({ Name, Metadata: { OwnerGroup: this.ownerGroup(Name) ?? '' } }));
+  }
+
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  emit(event: UnnumberedEvent): void {
+    const numbered = { ...event, sequence: ++this.#sequence } as CatalogueEvent;
+    for (const listener of this.#listeners) {
+      try {
+        listener(numbered);
+      } catch (thrown) {
+        this.#log(`A listener to image updates failed: ${thrown}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * The start of the image store: a walk over IMAGE_DIR finds every image, those the index knows are there at once, the
+ * others are read one by one in the background. Nothing found can stop it.
+ */
+import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkDirectoryName, checkImageName } from '../image/names.ts';
+import { type ImageSummary, scanImage } from '../wire/encoded-image.ts';
+import { isZeroTime, toMillis } from '../wire/time.ts';
+import { checksumState, sha512 } from './checksummed-file.ts';
+import { readOwnerGroup } from './directory-metadata.ts';
+import { errno } from './disk.ts';
+import { referToAll } from './image-objects.ts';
+import { entryOf, type ImageRecord, recordOf, rowOf, stampOf } from './image-record.ts';
+import type { DirectoryImageStore } from './image-store.ts';
+import type { ImageRow } from './index-database.ts';
+import { SlotState } from './object-table.ts';
+import { eachSlot } from './slot-list.ts';
+import { readTrash, Trash, type TrashDescription } from './trash.ts';
+import { Turn } from './turn.ts';
+
+/** Left-over temporaries of another server are removed when they are this old, milliseconds. */
+export const LEFTOVER_MS = 3_600_000;
+
+interface Unread {
+  readonly name: string;
+  /** Relative to IMAGE_DIR. */
+  readonly path: string;
+  readonly trash?: { readonly id: string; readonly description: TrashDescription };
+  readonly done: () => void;
+}
+
+export class ImageLoader {
+  readonly #store: DirectoryImageStore;
+  readonly #rows: Map<string, ImageRow>;
+  readonly #unread: Unread[] = [];
+  readonly #turn = new Turn();
+  #inodes = new Map<string, bigint>();
+  /** Images known so far, and found in all. */
+  loaded = 0;
+  found = 0;
+
+  /** `rows`: what the index knows; its objects are in the table, references not counted yet. */
+  constructor(store: DirectoryImageStore, rows: Map<string, ImageRow>) {
+    this.#store = store;
+    this.#rows = rows;
+  }
+
+  /** Takes in all names and what the index knows of them. Before anybody else uses the stores. */
+  async walk(): Promise<void> {
+    await this.#walkDirectory('.');
+    await this.#walkTrash();
+    for (const path of this.#rows.keys()) this.#store.options.index.dropImage(path);
+    this.#rows.clear();
+    this.#inodes = new Map();
+  }
+
+  /** Reads the images the index did not know. */
+  async readUnread(signal: AbortSignal): Promise<void> {
+    for (let next = this.#unread.shift(); next; next = this.#unread.shift()) {
+      signal.throwIfAborted();
+      try {
+        await this.#read(next);
+      } catch (thrown) {
+        this.#damage(next.name, `cannot load: ${(thrown as Error).message}`);
+      }
+      if (!next.trash) this.#store.loading.delete(next.name);
+      next.done();
+      this.loaded++;
+    }
+  }
+
+  #damage(name: string, reason: string): void {
+    this.#store.options.reporter.damage('image', name, reason);
+  }
+
+  async #walkDirectory(name: string): Promise<void> {
+    const path = this.#store.pathOf(name);
+    const { reporter } = this.#store.options;
+    let group = '';
+    try {
+      group = await readOwnerGroup(path);
+    } catch (thrown) {
+      // Without a group nobody gets in but those with access to the method: the safe side.
+      reporter.damage('metadata', name, (thrown as Error).message);
+    }
+    this.#store.catalogue.putDirectory(name, group);
+    let files: string[];
+    try {
+      files = readdirSync(path);
+    } catch (thrown) {
+      reporter.damage('stray', name, `cannot read directory: ${errno(thrown)}`);
+      return;
+    }
+    for (const file of files) {
+      if (file.startsWith('.')) continue;
+      if (this.#turn.over()) await this.#turn.next();
+      await this.#take(name === '.' ? file : `${name}/${file}`);
+    }
+  }
+
+  async #take(name: string): Promise<void> {
+    const { reporter, now } = this.#store.options;
+    let stat: BigIntStats;
+    try {
+      stat = lstatSync(this.#store.pathOf(name), { bigint: true });
+    } catch (thrown) {
+      reporter.damage('stray', name, `cannot look at it: ${errno(thrown)}`);
+      return;
+    }
+    const isDirectory = stat.isDirectory();
+    if (!isDirectory && !stat.isFile()) return;
+    if (!isDirectory && name.endsWith('~')) {
+      if (now() - Number(stat.mtimeMs) > LEFTOVER_MS) await this.#store.unlinkFile(name);
+      return;
+    }
+    try {
+      (isDirectory ? checkDirectoryName : checkImageName)(name);
+    } catch (thrown) {
+      reporter.damage('stray', name, (thrown as Error).message);
+      return;
+    }
+    if (isDirectory) return this.#walkDirectory(name);
+    if (stat.size === 0n) return;
+    this.found++;
+    this.#inodes.set(name, stat.ino);
+    const record = this.#known(name, stat);
+    if (!record) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#store.loading.set(name, promise);
+      this.#unread.push({ name, path: name, done: resolve });
+    } else {
+      this.loaded++;
+      if (await this.#removeExpired(name, record.entry.expiresAt)) return;
+      this.#refer(record);
+      this.#store.show(record);
+    }
+  }
+
+  /** The record the index has of a file, if the file is still the same and its objects can be found in the table. */
+  #known(path: string, stat: BigIntStats): ImageRecord | undefined {
+    const row = this.#rows.get(path);
+    if (row?.stamp !== stampOf(stat)) return undefined;
+    const { table } = this.#store.options.objects;
+    let record: ImageRecord;
+    try {
+      record = recordOf(row);
+    } catch {
+      return undefined; // Written by something else: read from the file instead.
+    }
+    const inTable = (slot: number) => slot > 0 && slot < table.end && table.states[slot] !== SlotState.Free;
+    if (!eachSlot(record.slots, inTable)) return undefined;
+    this.#rows.delete(path);
+    return record;
+  }
+
+  /** Straight into the counts: the table is settled after the walk. */
+  #refer(record: ImageRecord): void {
+    const { references } = this.#store.options.objects.table;
+    eachSlot(record.slots, (slot) => {
+      references[slot] = (references[slot] as number) + 1;
+    });
+  }
+
+  async #removeExpired(name: string, expiresAt: ImageRecord['entry']['expiresAt']): Promise<boolean> {
+    const { reporter, now, index } = this.#store.options;
+    if (isZeroTime(expiresAt) || toMillis(expiresAt) > now()) return false;
+    reporter.log(`Deleting already expired image: ${name}`);
+    await this.#store.unlinkFile(name);
+    index.dropImage(name);
+    return true;
+  }
+
+  async #walkTrash(): Promise<void> {
+    const { directory, disk, reporter } = this.#store.options;
+    const remove = (path: string) => disk.unlink(path);
+    for (const [id, description] of readTrash(directory, remove, (what, why) =>
+      reporter.damage('stray', what, why),
+    )) {
+      const path = Trash.pathIn(id);
+      const stat = lstatSync(this.#store.pathOf(path), { bigint: true });
+      if (this.#inodes.get(description.name) === stat.ino) {
+        // A deletion that was interrupted before the tombstone: it never was acknowledged.
+        remove(this.#store.pathOf(path));
+        remove(`${this.#store.pathOf(path)}.json`);
+        continue;
+      }
+      this.found++;
+      const record = this.#known(path, stat);
+      if (record) {
+        this.loaded++;
+        this.#refer(record);
+        this.#store.deleted.put(id, description, record);
+      } else {
+        this.#unread.push({
+          name: description.name,
+          path,
+          trash: { id, description },
+          done: () => undefined,
+        });
+      }
+    }
+  }
+
+  async #read({ name, path, trash }: Unread): Promise<void> {
+    const { objects, index } = this.#store.options;
+    const absolute = join(this.#store.options.directory, path);
+    const stamp = stampOf(lstatSync(absolute, { bigint: true }));
+    const file = await readFile(absolute);
+    let summary: ImageSummary;
+    try {
+      summary = await scanImage(file);
+    } catch (thrown) {
+      this.#damage(name, `not an image or cut off: ${(thrown as Error).message}`);
+      return;
+    }
+    const digest = await sha512(file.subarray(0, summary.gobLength));
+    const state = checksumState(file, summary.gobLength, digest);
+    if (state === 'wrong') {
+      this.#damage(name, 'checksum mismatch');
+      return;
+    }
+    // The original leaves such files when it is killed. They are used, but nobody vouches for them: not rewritten.
+    if (state !== 'good') this.#damage(name, `checksum is ${state}; accepted unchecked`);
+    if (!trash && (await this.#removeExpired(name, summary.header.ExpiresAt))) return;
+    const { slots, missing, first } = await referToAll(objects, summary);
+    if (missing > 0)
+      this.#damage(
+        name,
+        missing === 1 ? `object: ${first} is not available` : `${missing} objects are not available`,
+      );
+    const record: ImageRecord = {
+      entry: entryOf(name, digest.toString('hex'), summary),
+      slots,
+      stamp,
+      verified: true,
+    };
+    index.putImage(rowOf(path, record, summary.header));
+    if (trash) {
+      this.#store.deleted.put(trash.id, trash.description, record);
+    } else {
+      this.#store.show(record);
+      this.#store.catalogue.emit({ kind: 'add', name });
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** From the hashes in an image to slots of the object table: are all here? */
+import { ImageServerError } from '../errors.ts';
+import type { ImageSummary } from '../wire/encoded-image.ts';
+import { hashBytes, hashText } from './object-hash.ts';
+import type { DirectoryObjectStore } from './object-store.ts';
+import { eachSlot, packSlots } from './slot-list.ts';
+import { Turn } from './turn.ts';
+
+/** Objects looked up between two looks at the clock. */
+const BATCH = 256;
+
+/** All hashes of an image, 64 bytes each, repeated ones kept. */
+function allHashes(summary: ImageSummary): Uint8Array {
+  if (summary.annotations.length === 0) return summary.hashes;
+  return Buffer.concat([summary.hashes, ...summary.annotations.map((hash) => hashBytes(hash))]);
+}
+
+/**
+ * Refers to every object of an image that is about to be added. Throws OBJECTS_MISSING, counting every occurrence, and
+ * then refers to none.
+ */
+export async function referToPresent(
+  store: DirectoryObjectStore,
+  summary: ImageSummary,
+): Promise<Uint8Array> {
+  const hashes = allHashes(summary);
+  const slots = new Uint32Array(hashes.length / 64);
+  const turn = new Turn();
+  let missing = 0;
+  let first = '';
+  let count = 0;
+  try {
+    for (; count < slots.length; count++) {
+      const slot = store.locate(hashes, count * 64);
+      slots[count] = slot;
+      // Held until it is referred to: collection may run between two slices.
+      if (slot !== 0) store.lease(slot);
+      else if (missing++ === 0) first = hashText(hashes, count * 64);
+      if (count % BATCH === 0 && turn.over()) await turn.next();
+    }
+    if (missing > 0)
+      throw new ImageServerError(
+        'OBJECTS_MISSING',
+        missing === 1 ? `object: ${first} is not available` : `${missing} objects are not available`,
+      );
+    const packed = packSlots(slots);
+    eachSlot(packed, (slot) => store.table.reference(slot));
+    return packed;
+  } finally {
+    for (const slot of slots.subarray(0, count)) if (slot !== 0) store.table.release(slot, 0);
+  }
+}
+
+/** Refers to every object of an image found on disk, present or not; `missing` counts those that are not here. */
+export async function referToAll(
+  store: DirectoryObjectStore,
+  summary: ImageSummary,
+): Promise<{ slots: Uint8Array; missing: number; first: string }> {
+  const hashes = allHashes(summary);
+  const slots = new Uint32Array(hashes.length / 64);
+  const turn = new Turn();
+  let missing = 0;
+  let first = '';
+  for (let index = 0; index < slots.length; index++) {
+    let slot = store.locate(hashes, index * 64);
+    if (slot === 0) {
+      if (missing++ === 0) first = hashText(hashes, index * 64);
+      slot = store.table.addMissing(hashes, index * 64, summary.sizes[index] ?? 0);
+    }
+    slots[index] = slot;
+    store.lease(slot);
+    if (index % BATCH === 0 && turn.over()) await turn.next();
+  }
+  const packed = packSlots(slots);
+  eachSlot(packed, (slot) => store.table.reference(slot));
+  for (const slot of slots) store.table.release(slot, 0);
+  return { slots: packed, missing, first };
+}
+
+export function dropReferences(store: DirectoryObjectStore, slots: Uint8Array): void {
+  const now = store.options.now();
+  eachSlot(slots, (slot) => store.table.unreference(slot, now));
+}

@@ -1,0 +1,528 @@
+/** Images in IMAGE_DIR, the original's layout: adding, reading, deleting, expiring, directories. */
+import { lstatSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ImageServerError } from '../errors.ts';
+import { checkDirectoryName, checkImageName } from '../image/names.ts';
+import { parentDirectory } from '../image/paths.ts';
+import { decodeImage, type ImageSummary, patchImage, scanImage } from '../wire/encoded-image.ts';
+import { decodeOnce } from '../wire/gob/decoder.ts';
+import { type Directory, Image } from '../wire/messages/image.ts';
+import { type GoTime, isZeroTime, toMillis } from '../wire/time.ts';
+import { Alarm } from './alarm.ts';
+import { Catalogue, type Listener } from './catalogue.ts';
+import { sha512, writeWhole } from './checksummed-file.ts';
+import { writeOwnerGroup } from './directory-metadata.ts';
+import { type Disk, errno } from './disk.ts';
+import { ImageCache } from './image-cache.ts';
+import { dropReferences, referToAll, referToPresent } from './image-objects.ts';
+import { entryOf, type ImageRecord, rowOf, stampOf } from './image-record.ts';
+import type { IndexDatabase } from './index-database.ts';
+import type { DirectoryObjectStore } from './object-store.ts';
+import type { Reporter } from './reporter.ts';
+import { Trash } from './trash.ts';
+import type { AddImageOptions, EncodedImage, ImageEntry, ImageStore, TrashEntry } from './types.ts';
+
+const FILE_MODE = 0o644;
+const DIRECTORY_MODE = 0o755;
+const HIDDEN_MODE = 0o700;
+export const TEMPORARY = '.tmp';
+export const QUARANTINE = '.quarantine';
+/** Of which the decoded trees are kept: two to three times as much memory. */
+const DECODED_GOB_BYTES = 24 * 1024 * 1024;
+const DECODED_IMAGES = 8;
+const MAX_CACHED = 10_000;
+
+export interface ImageStoreOptions {
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly objects: DirectoryObjectStore;
+  readonly index: IndexDatabase;
+  readonly reporter: Reporter;
+  readonly now: () => number;
+  /** How long a deleted image can be brought back, milliseconds; 0 = not at all. */
+  readonly trashGraceMs: number;
+  /** Stored bytes of recently read images kept in memory. */
+  readonly readCacheBytes: number;
+  readonly minFreeBytes: number;
+}
+
+const notFound = (name: string) => new ImageServerError('IMAGE_NOT_FOUND', `image: ${name} does not exist`);
+
+export class DirectoryImageStore implements ImageStore {
+  readonly options: ImageStoreOptions;
+  readonly catalogue: Catalogue;
+  readonly alarm: Alarm;
+  readonly deleted: Trash;
+  /** Found on disk and not read yet; resolves when it is known what it is. */
+  readonly loading = new Map<string, Promise<void>>();
+  readonly #stored: ImageCache<Uint8Array>;
+  readonly #decoded = new ImageCache<Promise<Image>>(DECODED_GOB_BYTES, DECODED_IMAGES);
+  readonly #reading = new Map<string, Promise<Uint8Array>>();
+  readonly #locks = new Map<string, Promise<unknown>>();
+  /** Names being written, by directory. */
+  readonly #writing = new Map<string, number>();
+  #temporaries = 0;
+
+  constructor(options: ImageStoreOptions) {
+    this.options = options;
+    const { directory, disk, reporter, now } = options;
+    this.catalogue = new Catalogue((line) => reporter.log(line));
+    this.#stored = new ImageCache(options.readCacheBytes, MAX_CACHED);
+    this.alarm = new Alarm(now, (key) => this.#ring(key));
+    this.deleted = new Trash(this);
+    for (const name of [TEMPORARY, QUARANTINE]) disk.mkdir(join(directory, name), HIDDEN_MODE);
+  }
+
+  close(): void {
+    this.alarm.stop();
+  }
+
+  /** Resolves when no change is under way. */
+  async settled(): Promise<void> {
+    while (this.#locks.size > 0) await Promise.allSettled(this.#locks.values());
+  }
+
+  // Reading
+
+  get size(): number {
+    return this.catalogue.images.size;
+  }
+
+  has(name: string): boolean {
+    return this.catalogue.images.has(name);
+  }
+
+  get(name: string): ImageEntry | undefined {
+    return this.catalogue.images.get(name)?.entry;
+  }
+
+  names(): Iterable<string> {
+    return this.catalogue.images.keys();
+  }
+
+  *entries(): Iterable<ImageEntry> {
+    for (const { entry } of this.catalogue.images.values()) yield entry;
+  }
+
+  listing(): Uint8Array {
+    return this.catalogue.listing();
+  }
+
+  findLatest(directory: string, accept: (entry: ImageEntry) => boolean): ImageEntry | undefined {
+    if (!this.catalogue.hasDirectory(directory))
+      throw new ImageServerError('DIRECTORY_NOT_FOUND', `unknown directory: ${directory}`);
+    for (const entry of this.catalogue.newestIn(directory)) if (accept(entry)) return entry;
+    return undefined;
+  }
+
+  async read(name: string): Promise<EncodedImage> {
+    return { bytes: await this.#bytes(name) };
+  }
+
+  async header(name: string): Promise<Image> {
+    if (!this.has(name)) throw notFound(name);
+    const gob = this.options.index.header(name);
+    if (gob) return decodeOnce(Image, gob).value;
+    return (await scanImage(await this.#bytes(name))).header;
+  }
+
+  async decoded(name: string): Promise<Image> {
+    const record = this.catalogue.images.get(name);
+    if (!record) throw notFound(name);
+    const { identity, encodedBytes } = record.entry;
+    const kept = this.#decoded.get(identity);
+    if (kept) return kept;
+    const image = this.#bytes(name).then(decodeImage);
+    this.#decoded.set(identity, image, encodedBytes);
+    image.catch(() => this.#decoded.delete(identity));
+    return image;
+  }
+
+  async #bytes(name: string): Promise<Uint8Array> {
+    const record = this.catalogue.images.get(name);
+    if (!record) throw notFound(name);
+    const { identity } = record.entry;
+    const kept = this.#stored.get(identity) ?? this.#reading.get(identity);
+    if (kept) return kept;
+    const reading = this.#readFile(name, record).finally(() => this.#reading.delete(identity));
+    this.#reading.set(identity, reading);
+    return reading;
+  }
+
+  async #readFile(name: string, record: ImageRecord): Promise<Uint8Array> {
+    const { encodedBytes, identity } = record.entry;
+    const bytes = await this.readVerified(this.pathOf(name), record).catch((thrown) => {
+      const damaged = thrown instanceof ImageServerError && thrown.code === 'CORRUPT';
+      // Deleted or replaced while it was read: then it is not damaged.
+      if (damaged && this.catalogue.images.get(name) === record) this.setAside(name, thrown.message);
+      throw thrown;
+    });
+    this.#stored.set(identity, bytes, encodedBytes);
+    return bytes;
+  }
+
+  /** The gob of an image file, compared with the record's identity once. Throws CORRUPT. */
+  async readVerified(path: string, record: ImageRecord): Promise<Uint8Array> {
+    const { name, encodedBytes, identity } = record.entry;
+    const corrupt = (reason: string, cause?: unknown) =>
+      new ImageServerError('CORRUPT', `image: ${name} is damaged: ${reason}`, { cause });
+    let file: Buffer;
+    try {
+      file = await readFile(path);
+    } catch (thrown) {
+      if (errno(thrown) === 'ENOENT') throw corrupt('file is gone', thrown);
+      throw new ImageServerError('INTERNAL', `cannot read image: ${name}: ${errno(thrown)}`, {
+        cause: thrown,
+      });
+    }
+    if (file.length < encodedBytes) throw corrupt('file is too short');
+    const bytes = file.subarray(0, encodedBytes);
+    if (!record.verified) {
+      if ((await sha512(bytes)).toString('hex') !== identity) throw corrupt('checksum mismatch');
+      record.verified = true;
+    }
+    return bytes;
+  }
+
+  // Changing
+
+  add(name: string, image: EncodedImage, options: AddImageOptions = {}): Promise<void> {
+    checkImageName(name);
+    return this.exclusive(name, async () => {
+      await this.loading.get(name);
+      if (this.has(name) && !options.replace)
+        throw new ImageServerError('IMAGE_EXISTS', `image: ${name} already exists`);
+      this.#checkParent(name);
+      const { createdBy, createdOn } = options;
+      const patched =
+        createdBy === undefined && !createdOn
+          ? image
+          : await patchImage(image, {
+              ...(createdBy === undefined ? {} : { createdBy }),
+              ...(createdOn ? { createdOn } : {}),
+            });
+      const summary = patched.summary ?? (await scanImage(patched.bytes));
+      if (!summary.hasFileSystem) throw new ImageServerError('INVALID_IMAGE', 'nil file-system');
+      const slots = await referToPresent(this.options.objects, summary);
+      try {
+        const problem = summary.problems[0];
+        if (problem !== undefined && !options.lenient) throw new ImageServerError('INVALID_IMAGE', problem);
+        if (this.#isPast(summary.header.ExpiresAt)) {
+          this.options.reporter.log(`Ignoring already expired image: ${name}`);
+          dropReferences(this.options.objects, slots);
+          return;
+        }
+        await this.#store(name, patched.bytes.subarray(0, summary.gobLength), summary, slots);
+      } catch (thrown) {
+        dropReferences(this.options.objects, slots);
+        throw thrown;
+      }
+    });
+  }
+
+  /** Writes an image whose objects are referred to already, and makes it visible. */
+  async #store(name: string, bytes: Uint8Array, summary: ImageSummary, slots: Uint8Array): Promise<void> {
+    const digest = await sha512(bytes);
+    const path = this.pathOf(name);
+    this.#checkSpace(bytes.length);
+    this.#clearWay(name, path);
+    try {
+      await writeWhole(this.options.disk, path, this.temporaryPath(), [bytes, digest], FILE_MODE);
+    } catch (thrown) {
+      if (errno(thrown) === 'ENOENT')
+        throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: "${parentDirectory(name)}"`, {
+          cause: thrown,
+        });
+      throw thrown;
+    }
+    const before = this.catalogue.images.get(name);
+    const stamp = stampOf(lstatSync(path, { bigint: true }));
+    const entry = entryOf(name, digest.toString('hex'), { ...summary, gobLength: bytes.length });
+    const record: ImageRecord = { entry, slots, stamp, verified: true };
+    this.options.reporter.healed('image', name);
+    if (before && before.entry.identity !== entry.identity) this.#stored.delete(before.entry.identity);
+    this.#stored.set(entry.identity, bytes, bytes.length);
+    this.show(record);
+    this.options.index.putImage(rowOf(name, record, summary.header));
+    if (before) dropReferences(this.options.objects, before.slots);
+    this.catalogue.emit({ kind: 'add', name });
+  }
+
+  remove(name: string, options: { by?: string } = {}): Promise<void> {
+    return this.exclusive(name, async () => {
+      await this.loading.get(name);
+      const record = this.catalogue.images.get(name);
+      if (!record) throw notFound(name);
+      const id = this.options.trashGraceMs > 0 ? await this.#toTrash(record, options.by ?? '') : undefined;
+      try {
+        await this.#putTombstone(name);
+      } catch (thrown) {
+        if (id !== undefined) await this.deleted.giveBack(id);
+        throw thrown;
+      }
+      if (id === undefined) dropReferences(this.options.objects, record.slots);
+      this.#hide(record);
+      this.catalogue.emit({ kind: 'delete', name });
+    });
+  }
+
+  /** On a full disk deleting still works, but cannot be undone: undefined. */
+  async #toTrash(record: ImageRecord, deletedBy: string): Promise<string | undefined> {
+    try {
+      return await this.deleted.take(record, deletedBy);
+    } catch (thrown) {
+      if (errno(thrown) !== 'ENOSPC' && errno(thrown) !== 'EDQUOT') throw thrown;
+      this.options.reporter.log(`No space for the trash: ${record.entry.name} is deleted for good`);
+      return undefined;
+    }
+  }
+
+  /** The original knows a deleted image by a file of length 0 under its name. */
+  async #putTombstone(name: string): Promise<void> {
+    const { disk } = this.options;
+    try {
+      await writeWhole(disk, this.pathOf(name), this.temporaryPath(), [], FILE_MODE);
+    } catch (thrown) {
+      // Cutting the file off in place needs no space; not while the trash has a link to it.
+      if (errno(thrown) !== 'ENOSPC' || lstatSync(this.pathOf(name)).nlink > 1) throw thrown;
+      disk.truncate(this.pathOf(name));
+      await disk.syncPath(this.pathOf(name));
+    }
+  }
+
+  setExpiry(name: string, expiresAt: GoTime): Promise<void> {
+    return this.exclusive(name, async () => {
+      const record = this.catalogue.images.get(name);
+      if (!record) throw notFound(name);
+      const patched = await patchImage({ bytes: await this.#bytes(name) }, { expiresAt });
+      const summary = patched.summary ?? (await scanImage(patched.bytes));
+      // The new version refers to the same objects: one more reference each until the old one is dropped.
+      const slots = await referToPresent(this.options.objects, summary).catch(() => undefined);
+      if (slots === undefined) return this.#rewriteIncomplete(record, patched.bytes, summary);
+      try {
+        await this.#store(name, patched.bytes, summary, slots);
+      } catch (thrown) {
+        dropReferences(this.options.objects, slots);
+        throw thrown;
+      }
+    });
+  }
+
+  /** As above for an image some of whose objects are missing: it keeps the references it has. */
+  async #rewriteIncomplete(record: ImageRecord, bytes: Uint8Array, summary: ImageSummary): Promise<void> {
+    const { slots } = await referToAll(this.options.objects, summary);
+    await this.#store(record.entry.name, bytes, summary, slots);
+  }
+
+  #isPast(expiresAt: GoTime): boolean {
+    return !isZeroTime(expiresAt) && toMillis(expiresAt) <= this.options.now();
+  }
+
+  /** Key of the alarm: `image <name>` or `trash <id>`. */
+  #ring(key: string): void {
+    const [kind, what] = [key.slice(0, 5), key.slice(6)];
+    const work = kind === 'image' ? this.#expire(what) : this.deleted.purgeDue(what);
+    work.catch((thrown) => {
+      this.options.reporter.log(`Cannot remove what has expired: ${what}: ${thrown}`);
+      // Tried again; the image stays visible until its file is gone.
+      this.alarm.set(key, this.options.now() + 60_000);
+    });
+  }
+
+  #expire(name: string): Promise<void> {
+    return this.exclusive(name, async () => {
+      const record = this.catalogue.images.get(name);
+      if (!record || !this.#isPast(record.entry.expiresAt)) return;
+      this.options.reporter.log(`Auto expiring (deleting) image: ${name}`);
+      await this.unlinkFile(name);
+      dropReferences(this.options.objects, record.slots);
+      this.#hide(record);
+      this.catalogue.emit({ kind: 'delete', name });
+    });
+  }
+
+  /** Removes a file of IMAGE_DIR, durably. No error if it is gone. */
+  async unlinkFile(name: string): Promise<void> {
+    const path = this.pathOf(name);
+    try {
+      this.options.disk.unlink(path);
+    } catch (thrown) {
+      if (errno(thrown) !== 'ENOENT') throw thrown;
+    }
+    await this.options.disk.syncPath(join(this.options.directory, parentDirectory(name)));
+  }
+
+  /** Makes an image visible; it refers to its objects already. */
+  show(record: ImageRecord): void {
+    const { name, expiresAt } = record.entry;
+    this.catalogue.put(record);
+    this.alarm.set(`image ${name}`, isZeroTime(expiresAt) ? undefined : toMillis(expiresAt));
+  }
+
+  #hide(record: ImageRecord): void {
+    const { name, identity } = record.entry;
+    this.catalogue.remove(name);
+    this.alarm.set(`image ${name}`, undefined);
+    this.#stored.delete(identity);
+    this.#decoded.delete(identity);
+    this.options.index.dropImage(name);
+  }
+
+  /**
+   * A damaged image is not served any more. Its file stays where it is until something takes its place, its objects
+   * stay referred to: an upload of the image or the master may heal it. Replicas are not told to delete theirs.
+   */
+  setAside(name: string, reason: string): void {
+    const record = this.catalogue.images.get(name);
+    this.options.reporter.damage('image', name, reason);
+    if (!record) return;
+    this.#hide(record);
+    this.damaged.set(name, record);
+  }
+
+  /** Images set aside, with the references they keep. */
+  readonly damaged = new Map<string, ImageRecord>();
+
+  // Directories
+
+  hasDirectory(name: string): boolean {
+    return this.catalogue.hasDirectory(name);
+  }
+
+  directories(): Directory[] {
+    return this.catalogue.directories();
+  }
+
+  ownerGroup(directory: string): string | undefined {
+    return this.catalogue.ownerGroup(directory);
+  }
+
+  makeDirectory(name: string, ownerGroup = ''): Promise<void> {
+    checkDirectoryName(name);
+    return this.exclusive(name, async () => {
+      if (this.hasDirectory(name))
+        throw new ImageServerError('DIRECTORY_EXISTS', `directory: ${name} already exists`);
+      const parent = parentDirectory(name);
+      if (!this.hasDirectory(parent))
+        throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: ${parent}`);
+      const { disk } = this.options;
+      const path = this.pathOf(name);
+      if (!disk.mkdir(path, DIRECTORY_MODE) && !lstatSync(path).isDirectory())
+        throw new ImageServerError('DIRECTORY_EXISTS', `there is or was an image of that name: ${name}`);
+      if (ownerGroup !== '') await writeOwnerGroup(disk, path, this.temporaryPath(), ownerGroup);
+      await disk.syncPath(this.pathOf(parent));
+      this.catalogue.putDirectory(name, ownerGroup);
+      this.catalogue.emit({ kind: 'mkdir', directory: { Name: name, Metadata: { OwnerGroup: ownerGroup } } });
+    });
+  }
+
+  setOwnerGroup(directory: string, group: string): Promise<void> {
+    return this.exclusive(directory, async () => {
+      if (!this.hasDirectory(directory))
+        throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: "${directory}"`);
+      if (this.ownerGroup(directory) === group) return;
+      await writeOwnerGroup(this.options.disk, this.pathOf(directory), this.temporaryPath(), group);
+      this.catalogue.putDirectory(directory, group);
+      this.options.reporter.healed('metadata', directory);
+      this.catalogue.emit({ kind: 'mkdir', directory: { Name: directory, Metadata: { OwnerGroup: group } } });
+    });
+  }
+
+  removeDirectory(name: string): Promise<void> {
+    checkDirectoryName(name);
+    return this.exclusive(name, async () => {
+      if (name === '.') throw new ImageServerError('INVALID_NAME', 'cannot delete root directory');
+      if (!this.hasDirectory(name))
+        throw new ImageServerError('DIRECTORY_NOT_FOUND', `unknown directory: ${name}`);
+      const notEmpty = () => new ImageServerError('DIRECTORY_NOT_EMPTY', `directory: ${name} is not empty`);
+      if (!this.catalogue.isEmptyDirectory(name) || this.#writing.has(name)) throw notEmpty();
+      const { disk } = this.options;
+      const path = this.pathOf(name);
+      const group = this.ownerGroup(name) ?? '';
+      await writeOwnerGroup(disk, path, this.temporaryPath(), '');
+      try {
+        disk.rmdir(path);
+      } catch (thrown) {
+        // Tombstones and strays are not ours to lose.
+        await writeOwnerGroup(disk, path, this.temporaryPath(), group);
+        throw errno(thrown) === 'ENOTEMPTY' || errno(thrown) === 'EEXIST' ? notEmpty() : thrown;
+      }
+      await disk.syncPath(this.pathOf(parentDirectory(name)));
+      this.catalogue.removeDirectory(name);
+      this.catalogue.emit({ kind: 'rmdir', name });
+    });
+  }
+
+  // Trash
+
+  trash(): TrashEntry[] {
+    return this.deleted.entries();
+  }
+
+  undelete(id: string): Promise<void> {
+    return this.deleted.undelete(id);
+  }
+
+  purge(id: string): Promise<void> {
+    return this.deleted.purge(id);
+  }
+
+  subscribe(listener: Listener): () => void {
+    return this.catalogue.subscribe(listener);
+  }
+
+  // On disk
+
+  pathOf(name: string): string {
+    return join(this.options.directory, name);
+  }
+
+  temporaryPath(): string {
+    const { directory, now } = this.options;
+    return join(directory, TEMPORARY, `${now().toString(36)}-${++this.#temporaries}`);
+  }
+
+  #checkParent(name: string): void {
+    const parent = parentDirectory(name);
+    if (!this.hasDirectory(parent))
+      throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: "${parent}"`);
+    if (this.hasDirectory(name))
+      throw new ImageServerError('IMAGE_EXISTS', `there is a directory of that name: ${name}`);
+  }
+
+  #checkSpace(bytes: number): void {
+    const { disk, directory, minFreeBytes } = this.options;
+    if (minFreeBytes > 0 && disk.space(directory).free - bytes < minFreeBytes)
+      throw new ImageServerError('NO_SPACE', 'no space left on device');
+  }
+
+  /** What is at a name that is free, and is no tombstone, was damaged or never an image: it is moved aside, not lost. */
+  #clearWay(name: string, path: string): void {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    const aside = this.damaged.get(name);
+    if (found && !this.has(name) && !(found.isFile() && found.size === 0)) {
+      const { disk, directory, now } = this.options;
+      disk.rename(path, join(directory, QUARANTINE, `${name.replaceAll('/', '%')}.${now()}`.slice(-255)));
+    }
+    if (!aside) return;
+    this.damaged.delete(name);
+    dropReferences(this.options.objects, aside.slots);
+  }
+
+  /** Changes of one name come one after the other. */
+  exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const parent = parentDirectory(name);
+    this.#writing.set(parent, (this.#writing.get(parent) ?? 0) + 1);
+    const before = this.#locks.get(name) ?? Promise.resolve();
+    const run = before.then(work, work).finally(() => {
+      if (this.#locks.get(name) === settled) this.#locks.delete(name);
+      const left = (this.#writing.get(parent) ?? 1) - 1;
+      if (left === 0) this.#writing.delete(parent);
+      else this.#writing.set(parent, left);
+    });
+    const settled = run.catch(() => undefined); // The caller is told through `run`.
+    this.#locks.set(name, settled);
+    return run;
+  }
+}

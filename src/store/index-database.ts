@@ -1,0 +1,245 @@
+/**
+ * The index: what is derived from the directories, kept so that a start need not read everything. A cache: if it is
+ * missing, damaged or from another version it is begun anew.
+ */
+import { Database, type Statement } from 'bun:sqlite';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { HASH_BYTES } from './object-hash.ts';
+import { type ObjectTable, PAGE_SLOTS } from './object-table.ts';
+import type { Reporter } from './reporter.ts';
+import { breathe, Turn } from './turn.ts';
+
+export const INDEX_DIRECTORY = '.index';
+const VERSION = '1';
+const PAGE_BYTES = PAGE_SLOTS * (HASH_BYTES + 8 + 8 + 1);
+/** What remains to be written at most when a transaction is finished in one go. */
+const LAST_PAGES = 16;
+
+/** One image, in place or in the trash; `path` relative to IMAGE_DIR. */
+export interface ImageRow {
+  readonly path: string;
+  /** Identity of the file on disk when it was read: size, mtime, inode. */
+  readonly stamp: string;
+  /** What is kept in memory, as JSON. */
+  readonly entry: string;
+  /** gob(Image) without its file-system. */
+  readonly header: Uint8Array;
+  /** packSlots() of its objects. */
+  readonly slots: Uint8Array;
+}
+
+function sumOf(row: ImageRow): string {
+  const text = Bun.hash(`${row.path}\n${row.stamp}\n${row.entry}`) as bigint;
+  return (Bun.hash(row.header, Bun.hash(row.slots, text) as bigint) as bigint).toString(16);
+}
+
+export class IndexDatabase {
+  readonly #database: Database;
+  readonly #reporter: Reporter;
+  readonly #putPage: Statement;
+  readonly #putImage: Statement;
+  readonly #dropImage: Statement;
+  readonly #header: Statement<{ header: Uint8Array }>;
+  readonly #putMeta: Statement;
+  readonly #images = new Map<string, ImageRow | undefined>();
+  readonly #meta = new Map<string, string>();
+  #flushing: Promise<void> | undefined;
+
+  private constructor(database: Database, reporter: Reporter) {
+    this.#database = database;
+    this.#reporter = reporter;
+    database.run('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
+    database.run('CREATE TABLE IF NOT EXISTS page (number INTEGER PRIMARY KEY, data BLOB, sum TEXT)');
+    database.run(
+      'CREATE TABLE IF NOT EXISTS image (path TEXT PRIMARY KEY, stamp TEXT, entry TEXT, header BLOB, slots BLOB, sum TEXT)',
+    );
+    this.#putPage = database.prepare('INSERT OR REPLACE INTO page VALUES (?, ?, ?)');
+    this.#putImage = database.prepare('INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?, ?, ?)');
+    this.#dropImage = database.prepare('DELETE FROM image WHERE path = ?');
+    this.#header = database.prepare('SELECT header FROM image WHERE path = ?');
+    this.#putMeta = database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
+  }
+
+  /** Opens the index in `directory`/.index; `fresh` if there was none that can be used. */
+  static open(directory: string, reporter: Reporter): { index: IndexDatabase; fresh: boolean } {
+    const folder = join(directory, INDEX_DIRECTORY);
+    const path = join(folder, 'index.sqlite');
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const index = IndexDatabase.#openFile(path, reporter);
+      const version = index.meta('version');
+      if (version === VERSION) return { index, fresh: false };
+      const used = version !== undefined;
+      index.#database.close();
+      if (used) reporter.log(`Index of version ${version} is rebuilt`);
+    } catch (thrown) {
+      reporter.damage('index', INDEX_DIRECTORY, `cannot be used, is rebuilt: ${(thrown as Error).message}`);
+    }
+    return { index: IndexDatabase.#begin(folder, path, reporter), fresh: true };
+  }
+
+  static #openFile(path: string, reporter: Reporter): IndexDatabase {
+    const database = new Database(path, { create: true, strict: true });
+    try {
+      database.run('PRAGMA locking_mode = EXCLUSIVE');
+      database.run('PRAGMA journal_mode = WAL');
+      database.run('PRAGMA synchronous = NORMAL');
+      database.run('PRAGMA cache_size = -1024');
+      chmodSync(path, 0o600);
+      return new IndexDatabase(database, reporter);
+    } catch (thrown) {
+      database.close();
+      throw thrown;
+    }
+  }
+
+  static #begin(folder: string, path: string, reporter: Reporter): IndexDatabase {
+    let index: IndexDatabase;
+    try {
+      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      index = IndexDatabase.#openFile(path, reporter);
+    } catch (thrown) {
+      reporter.damage(
+        'index',
+        INDEX_DIRECTORY,
+        `cannot be written, kept in memory: ${(thrown as Error).message}`,
+      );
+      index = new IndexDatabase(new Database(':memory:', { strict: true }), reporter);
+    }
+    index.#putMeta.run('version', VERSION);
+    return index;
+  }
+
+  meta(key: string): string | undefined {
+    const pending = this.#meta.get(key);
+    if (pending !== undefined) return pending;
+    return this.#database.query<{ value: string }, [string]>('SELECT value FROM meta WHERE key = ?').get(key)
+      ?.value;
+  }
+
+  setMeta(key: string, value: string): void {
+    this.#meta.set(key, value);
+  }
+
+  /** Fills the table; false if what is there cannot be trusted, and then nothing of it may be used. */
+  loadObjects(table: ObjectTable): boolean {
+    const rows = this.#database.query<{ number: number; data: Uint8Array; sum: string }, []>(
+      'SELECT number, data, sum FROM page ORDER BY number',
+    );
+    for (const { number, data, sum } of rows.iterate()) {
+      if (data.length !== PAGE_BYTES || (Bun.hash(data) as bigint).toString(16) !== sum) {
+        this.#reporter.damage('index', INDEX_DIRECTORY, `page ${number} is damaged, the index is rebuilt`);
+        return false;
+      }
+      const bytes = data.slice().buffer;
+      const sizes = PAGE_SLOTS * HASH_BYTES;
+      table.restore(
+        number,
+        new Uint8Array(bytes, 0, sizes),
+        new Float64Array(bytes, sizes, PAGE_SLOTS),
+        new Float64Array(bytes, sizes + PAGE_SLOTS * 8, PAGE_SLOTS),
+        new Uint8Array(bytes, sizes + PAGE_SLOTS * 16, PAGE_SLOTS),
+      );
+    }
+    table.restored();
+    return true;
+  }
+
+  /** All images but damaged rows: those are read from their files again. */
+  *loadImages(): Iterable<ImageRow> {
+    const rows = this.#database.query<ImageRow & { sum: string }, []>(
+      'SELECT path, stamp, entry, header, slots, sum FROM image',
+    );
+    for (const { sum, ...row } of rows.iterate()) if (sumOf(row) === sum) yield row;
+  }
+
+  /** Forgets everything: it will be written anew. */
+  clear(): void {
+    this.#database.run('DELETE FROM page');
+    this.#database.run('DELETE FROM image');
+  }
+
+  putImage(row: ImageRow): void {
+    this.#images.set(row.path, row);
+  }
+
+  dropImage(path: string): void {
+    this.#images.set(path, undefined);
+  }
+
+  /** gob(Image) without its file-system; undefined if the index does not have it. */
+  header(path: string): Uint8Array | undefined {
+    return this.#images.has(path) ? this.#images.get(path)?.header : this.#header.get(path)?.header;
+  }
+
+  get hasPending(): boolean {
+    return this.#images.size > 0 || this.#meta.size > 0;
+  }
+
+  /** Writes what has changed, in slices, as one transaction: the index is never between two states. */
+  async flush(table: ObjectTable): Promise<void> {
+    while (this.#flushing) await this.#flushing;
+    if (!this.hasPending && table.dirtyPages.size === 0) return;
+    this.#flushing = this.#write(table).finally(() => {
+      this.#flushing = undefined;
+    });
+    await this.#flushing;
+  }
+
+  async #write(table: ObjectTable): Promise<void> {
+    const database = this.#database;
+    database.run('BEGIN');
+    try {
+      const turn = new Turn();
+      // An image's row only names slots it refers to; those do not change while it does. What changes meanwhile is
+      // marked again and written in the last, undivided part.
+      for (const page of [...table.dirtyPages]) {
+        if (table.dirtyPages.size <= LAST_PAGES) break;
+        this.#writePage(table, page);
+        if (turn.over()) await turn.next();
+      }
+      for (const path of [...this.#images.keys()]) {
+        this.#writeImage(path);
+        if (turn.over()) await turn.next();
+      }
+      for (const path of [...this.#images.keys()]) this.#writeImage(path);
+      for (const page of [...table.dirtyPages]) this.#writePage(table, page);
+      for (const [key, value] of this.#meta) this.#putMeta.run(key, value);
+      this.#meta.clear();
+      database.run('COMMIT');
+    } catch (thrown) {
+      database.run('ROLLBACK');
+      // Which rows were lost is not known any more; a cache that may lie is worse than none.
+      this.clear();
+      for (let page = 0; page * PAGE_SLOTS < table.end; page++) table.dirtyPages.add(page);
+      this.#reporter.damage('index', INDEX_DIRECTORY, `cannot be written: ${(thrown as Error).message}`);
+    }
+    await breathe();
+  }
+
+  #writePage(table: ObjectTable, page: number): void {
+    const first = page * PAGE_SLOTS;
+    const end = first + PAGE_SLOTS;
+    const data = new Uint8Array(PAGE_BYTES);
+    const sizes = PAGE_SLOTS * HASH_BYTES;
+    data.set(table.hashes.subarray(first * HASH_BYTES, end * HASH_BYTES));
+    new Float64Array(data.buffer, sizes, PAGE_SLOTS).set(table.sizes.subarray(first, end));
+    new Float64Array(data.buffer, sizes + PAGE_SLOTS * 8, PAGE_SLOTS).set(table.since.subarray(first, end));
+    data.set(table.states.subarray(first, end), sizes + PAGE_SLOTS * 16);
+    this.#putPage.run(page, data, (Bun.hash(data) as bigint).toString(16));
+    table.dirtyPages.delete(page);
+  }
+
+  #writeImage(path: string): void {
+    const row = this.#images.get(path);
+    if (row) this.#putImage.run(path, row.stamp, row.entry, row.header, row.slots, sumOf(row));
+    else this.#dropImage.run(path);
+    this.#images.delete(path);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * Opens the directory stores. What the index knows answers at once; the comparison with the directories goes on behind
+ * it, and `ready` says when everything on disk is known.
+ */
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ImageServerError } from '../errors.ts';
+import { type Disk, errno, realDisk } from './disk.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { ImageLoader } from './image-loader.ts';
+import { DirectoryImageStore } from './image-store.ts';
+import { type ImageRow, IndexDatabase } from './index-database.ts';
+import { lockDirectory } from './lock.ts';
+import { DirectoryObjectStore, TEMPORARY } from './object-store.ts';
+import { ObjectTable } from './object-table.ts';
+import { checkLengths, ObjectWalk } from './object-walk.ts';
+import { Reporter } from './reporter.ts';
+import { Scrub } from './scrub.ts';
+import { SpaceGuard } from './space-guard.ts';
+import type { StoreOptions, Stores } from './types.ts';
+import { readUnreferenced, unreferencedFileStamp } from './unreferenced-file.ts';
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+export const STORE_DEFAULTS = {
+  objectGraceMs: 10 * MINUTE,
+  trashGraceMs: 7 * DAY,
+  minFreeBytes: 64 * 1024 * 1024,
+  cleanupStartPercent: 95,
+  cleanupStopPercent: 90,
+  cleanupStartSize: 0,
+  cleanupStopSize: 0,
+  maxUnreferencedBytes: 0,
+  maxUnreferencedAgeMs: 0,
+  readCacheBytes: 64 * 1024 * 1024,
+  scrubBytesPerSecond: 8 * 1024 * 1024,
+  scrubIntervalMs: 7 * DAY,
+} as const satisfies Partial<StoreOptions>;
+
+function checkDirectory(path: string): void {
+  try {
+    if (!statSync(path).isDirectory()) throw new ImageServerError('UNAVAILABLE', `not a directory: ${path}`);
+  } catch (thrown) {
+    if (thrown instanceof ImageServerError) throw thrown;
+    const reason = errno(thrown) === 'ENOENT' ? 'no such file or directory' : errno(thrown);
+    throw new ImageServerError('UNAVAILABLE', `Cannot stat: ${path}: ${reason}`, { cause: thrown });
+  }
+}
+
+/** Left by a crash: the lock says that nobody is writing. */
+function clearTemporaries(directory: string): void {
+  const folder = join(directory, TEMPORARY);
+  let files: string[] = [];
+  try {
+    files = readdirSync(folder);
+  } catch (thrown) {
+    if (errno(thrown) !== 'ENOENT') throw thrown;
+  }
+  for (const file of files) rmSync(join(folder, file), { recursive: true, force: true });
+}
+
+/** Index rows by path; the table filled. Nothing if the index cannot be used. */
+function loadIndex(
+  index: IndexDatabase,
+  reporter: Reporter,
+): { table: ObjectTable; rows: Map<string, ImageRow> } {
+  try {
+    const table = new ObjectTable();
+    if (index.loadObjects(table))
+      return { table, rows: new Map([...index.loadImages()].map((row) => [row.path, row])) };
+  } catch (thrown) {
+    reporter.damage('index', 'objects', `cannot be read, is rebuilt: ${(thrown as Error).message}`);
+  }
+  index.clear();
+  return { table: new ObjectTable(), rows: new Map() };
+}
+
+export async function openStores(options: StoreOptions): Promise<Stores> {
+  const config = { ...STORE_DEFAULTS, ...options };
+  const now = options.now ?? Date.now;
+  const disk: Disk = options.disk ?? realDisk;
+  const reporter = new Reporter(options.log ?? (() => undefined), now);
+  const { imageDirectory, objectDirectory } = options;
+  for (const directory of [objectDirectory, imageDirectory]) checkDirectory(directory);
+  const locks = [lockDirectory(objectDirectory, 'object directory')];
+  try {
+    if (imageDirectory !== objectDirectory) locks.push(lockDirectory(imageDirectory, 'image directory'));
+    for (const directory of [objectDirectory, imageDirectory]) clearTemporaries(directory);
+    return await start();
+  } catch (thrown) {
+    for (const lock of locks) lock.release();
+    throw thrown;
+  }
+
+  async function start(): Promise<Stores> {
+    const { index, fresh } = IndexDatabase.open(imageDirectory, reporter);
+    const { table, rows } = loadIndex(index, reporter);
+    let isReady = false;
+    const space = new SpaceGuard(
+      {
+        minFreeBytes: config.minFreeBytes,
+        startPercent: config.cleanupStartPercent,
+        stopPercent: config.cleanupStopPercent,
+        startSize: config.cleanupStartSize,
+        stopSize: config.cleanupStopSize,
+      },
+      now,
+    );
+    const objects = new DirectoryObjectStore({
+      directory: objectDirectory,
+      disk,
+      table,
+      reporter,
+      now,
+      graceMs: config.objectGraceMs,
+      space,
+      isReady: () => isReady,
+    });
+    space.watch(objects);
+    const images = new DirectoryImageStore({
+      directory: imageDirectory,
+      disk,
+      objects,
+      index,
+      reporter,
+      now,
+      trashGraceMs: config.trashGraceMs,
+      readCacheBytes: config.readCacheBytes,
+      minFreeBytes: config.minFreeBytes,
+    });
+    const stop = new AbortController();
+    const loader = new ImageLoader(images, rows);
+    const walk = new ObjectWalk(objects, stop.signal);
+    await loader.walk();
+    table.settle(now());
+    protectYoung(table, config.objectGraceMs, now());
+    const scrub = new Scrub({
+      objects,
+      images,
+      now,
+      bytesPerSecond: config.scrubBytesPerSecond,
+      intervalMs: config.scrubIntervalMs,
+      load: (key) => index.meta(key),
+      save: (key, value) => index.setMeta(key, value),
+    });
+    const housekeeping = new Housekeeping({
+      objects,
+      images,
+      index,
+      scrub,
+      isReady: () => isReady,
+      maxUnreferencedBytes: config.maxUnreferencedBytes,
+      maxUnreferencedAgeMs: config.maxUnreferencedAgeMs,
+    });
+
+    const reconcile = async () => {
+      const started = performance.now();
+      const passed = () => `${((performance.now() - started) / 1000).toFixed(3)}s`;
+      await walk.run();
+      reporter.log(`Scanned ${walk.scanned} objects in ${passed()}`);
+      await loader.readUnread(stop.signal);
+      reporter.log(`Loaded ${images.size} images in ${passed()}`);
+      const stamp = unreferencedFileStamp(imageDirectory);
+      if (stamp !== '' && (fresh || stamp !== index.meta('unreferenced'))) {
+        try {
+          await readUnreferenced(imageDirectory, table);
+        } catch (thrown) {
+          // It can be made anew from what is on disk; only the ages are lost.
+          reporter.damage('metadata', '.unreferenced-objects', (thrown as Error).message);
+        }
+      }
+      isReady = true;
+      await housekeeping.flush();
+    };
+    const ready = reconcile();
+    const lengths = ready.then(() => checkLengths(objects, stop.signal)).then(() => scrub.tick());
+    lengths.catch((thrown) => {
+      if (!stop.signal.aborted) reporter.log(`Error while comparing with the directories: ${thrown}`);
+    });
+
+    return {
+      objects,
+      images,
+      ready,
+      scrub,
+      progress: () => ({
+        ready: isReady,
+        objectsScanned: walk.scanned,
+        objectsKnown: table.objects,
+        imagesLoaded: loader.loaded,
+        imagesFound: loader.found,
+      }),
+      damages: () => reporter.damages(),
+      damageCounts: () => ({ ...reporter.counts }),
+      async close() {
+        stop.abort();
+        housekeeping.stop();
+        await scrub.stop();
+        await Promise.allSettled([ready, lengths]);
+        await images.settled();
+        images.close();
+        await housekeeping.list();
+        await housekeeping.flush();
+        index.close();
+        objects.close();
+        for (const lock of locks) lock.release();
+      },
+    };
+  }
+}
+
+/** Uploads of shortly before the restart keep their grace: whoever made them may still be about to add the image. */
+function protectYoung(table: ObjectTable, graceMs: number, now: number): void {
+  if (graceMs <= 0) return;
+  for (const slot of table.unreferencedSlots()) {
+    const until = (table.since[slot] as number) + graceMs;
+    if (until > now) table.protect(slot, Math.ceil(until / 1000));
+  }
+}
