@@ -35,7 +35,7 @@ function say(port: number, data: Uint8Array): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.end(data));
-    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('data', (chunk) => chunks.push(chunk as Uint8Array));
     socket.on('end', () => {
       socket.destroy();
       resolve(Buffer.concat(chunks));
@@ -80,7 +80,9 @@ describeWithVectors('recorded sessions said again to our server', () => {
 
   for (const session of gobSessions) {
     test(session.name, async () => {
-      for (const file of session.connections) {
+      // The image of the first connection needs the object that the second one brought meanwhile.
+      const order = session.name === 'add-dir-full' ? session.connections.toReversed() : session.connections;
+      for (const file of order) {
         const answer = await say(server.port, recorded(file, 'c2s'));
         const called = session.calls[file]?.methods ?? [];
         if (session.name in NOT_COMPARED || called.some((name) => UNPARSED.has(name))) continue;

@@ -17,12 +17,12 @@ import { ImageServerError } from '../errors.ts';
 import type { PathFilter } from '../image/filter.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFREG } from '../image/mode.ts';
 import { baseName, cleanPath, parentDirectory } from '../image/paths.ts';
+import { applyPax, BLOCK, parseHeader, parsePax, type TarMember } from '../image/tar-format.ts';
 import type { DirectoryInode, FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
 import { decodeText, encodeText } from '../wire/text.ts';
 import { type Content, hashRange } from './content.ts';
 import { Progress } from './progress.ts';
 import type { ScannedTree } from './scan-directory.ts';
-import { applyPax, BLOCK, parseHeader, parsePax, type TarMember } from '../image/tar-format.ts';
 
 const NO_HASH = '0'.repeat(128);
 const MAX_EXTENSION = 1024 * 1024;

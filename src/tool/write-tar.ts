@@ -16,7 +16,6 @@ export async function writeTar(
   computedFilesRoot: string,
   sink: Sink,
 ): Promise<void> {
-  const placed = new Map<bigint, Buffer>();
   // Members wait for the contents of the file before them, so that one request fetches many objects in order.
   let waiting: { header: Buffer; hash: string; size: number }[] = [];
   let waitingBytes = 0;
@@ -53,7 +52,8 @@ export async function writeTar(
     const isFirst = member.type !== HARD_LINK;
     if (inode.Kind === 'computed' && isFirst && computedFilesRoot) {
       const file = `${computedFilesRoot}${path}`;
-      if (!statSync(file, { throwIfNoEntry: false })) throw new ImageServerError('FILE_NOT_FOUND', `missing computed file: ${path}`);
+      if (!statSync(file, { throwIfNoEntry: false }))
+        throw new ImageServerError('FILE_NOT_FOUND', `missing computed file: ${path}`);
       const data = readFileSync(file);
       await put(Buffer.concat([formatHeader({ ...member, size: data.length }), data, padding(data.length)]));
     } else if (inode.Kind === 'regular' && isFirst) await put(formatHeader(member), inode.Hash, member.size);
