@@ -13,17 +13,27 @@ const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
 
 if (!done) {
   console.error('Installing the pinned dependencies (once) ...');
-  // No install scripts: everything needed, the Bun executable included, is shipped inside the packages.
+  // No install scripts but Bun's own, which puts the executable shipped for this platform in its place.
   const { status } = spawnSync(
     'npm',
-    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
     {
       stdio: ['ignore', 2, 2],
       shell: process.platform === 'win32',
     },
   );
   if (status !== 0) {
-    console.error('npm ci failed; is the npm registry reachable? Run "npm ci --ignore-scripts" to see more.');
+    console.error(
+      'npm install failed; is the npm registry reachable? Run "npm install --ignore-scripts" to see more.',
+    );
+    process.exit(1);
+  }
+  const bun = spawnSync(process.execPath, ['install.js'], {
+    cwd: 'node_modules/bun',
+    stdio: ['ignore', 2, 2],
+  });
+  if (bun.status !== 0) {
+    console.error('Bun could not be set up: see the message above.');
     process.exit(1);
   }
   writeFileSync(stamp, wanted);
