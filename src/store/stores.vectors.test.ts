@@ -19,7 +19,9 @@ interface Manifest {
 describeWithVectors('directories of the original', () => {
   const manifest = (): Manifest => JSON.parse(readFileSync(vectorsPath('storage', 'manifest.json'), 'utf8'));
   const unpack = (root: string) =>
-    expect(Bun.spawnSync(['tar', 'xzf', vectorsPath('storage', 'storage.tar.gz'), '-C', root]).exitCode).toBe(0);
+    expect(Bun.spawnSync(['tar', 'xzf', vectorsPath('storage', 'storage.tar.gz'), '-C', root]).exitCode).toBe(
+      0,
+    );
 
   test('are loaded as they were recorded, with and without an index', () =>
     withPlace(async (place) => {
