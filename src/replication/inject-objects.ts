@@ -255,7 +255,7 @@ class Injection {
 async function* teeTo(upload: MasterUpload, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     // A chunk is only valid until the next one is asked for, and the master's connection may lag behind.
-    const writing = upload.write(chunk.slice());
+    const writing = upload.write(Buffer.from(chunk));
     yield chunk;
     await writing;
   }

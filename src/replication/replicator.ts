@@ -237,7 +237,11 @@ class MasterReplicator implements Replicator {
     const wait = backoffMs(RECONNECT, this.#attempt++, this.#timers.random);
     this.#nextAttempt = this.#timers.now() + wait;
     // Not left to the schedule, whose seconds are all the same for a whole fleet.
-    if (!this.#stop.signal.aborted) this.#cancelRetry = this.#timers.after(wait, () => void this.#poll());
+    if (this.#stop.signal.aborted) return;
+    this.#cancelRetry = this.#timers.after(wait, () => {
+      this.#nextAttempt = 0;
+      void this.#poll();
+    });
   }
 
   #disconnected(): void {

@@ -52,8 +52,8 @@ export class MemoryObjects {
     return {
       put: async ({ length, expected, data }: ObjectSource) => {
         const chunks: Uint8Array[] = [];
-        if (data instanceof Uint8Array) chunks.push(data.slice());
-        else for await (const chunk of data) chunks.push(chunk.slice());
+        if (data instanceof Uint8Array) chunks.push(Buffer.from(data));
+        else for await (const chunk of data) chunks.push(Buffer.from(chunk));
         const whole = Buffer.concat(chunks);
         if (whole.length !== length) throw new ImageServerError('INVALID_REQUEST', 'unexpected EOF');
         const hash = sha512(whole);

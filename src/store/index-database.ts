@@ -42,6 +42,7 @@ export class IndexDatabase {
   readonly #dropImage: Statement;
   readonly #header: Statement<{ header: Uint8Array }>;
   readonly #putMeta: Statement;
+  readonly #getMeta: Statement<{ value: string }>;
   readonly #images = new Map<string, ImageRow | undefined>();
   readonly #meta = new Map<string, string>();
   #flushing: Promise<void> | undefined;
@@ -58,6 +59,7 @@ export class IndexDatabase {
     this.#putImage = database.prepare('INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?, ?, ?)');
     this.#dropImage = database.prepare('DELETE FROM image WHERE path = ?');
     this.#header = database.prepare('SELECT header FROM image WHERE path = ?');
+    this.#getMeta = database.prepare('SELECT value FROM meta WHERE key = ?');
     this.#putMeta = database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
   }
 
@@ -71,7 +73,7 @@ export class IndexDatabase {
       const version = index.meta('version');
       if (version === VERSION) return { index, fresh: false };
       const used = version !== undefined;
-      index.#database.close();
+      index.close();
       if (used) reporter.log(`Index of version ${version} is rebuilt`);
     } catch (thrown) {
       reporter.damage('index', INDEX_DIRECTORY, `cannot be used, is rebuilt: ${(thrown as Error).message}`);
@@ -125,10 +127,9 @@ export class IndexDatabase {
 
   /** Fills the table; false if what is there cannot be trusted, and then nothing of it may be used. */
   loadObjects(table: ObjectTable): boolean {
-    const rows = this.#database.query<{ number: number; data: Uint8Array; sum: string }, []>(
+    for (const { number, data, sum } of this.#all<{ number: number; data: Uint8Array; sum: string }>(
       'SELECT number, data, sum FROM page ORDER BY number',
-    );
-    for (const { number, data, sum } of rows.iterate()) {
+    )) {
       if (data.length !== PAGE_BYTES || (Bun.hash(data) as bigint).toString(16) !== sum) {
         this.#reporter.damage('index', INDEX_DIRECTORY, `page ${number} is damaged, the index is rebuilt`);
         return false;
@@ -149,10 +150,19 @@ export class IndexDatabase {
 
   /** All images but damaged rows: those are read from their files again. */
   *loadImages(): Iterable<ImageRow> {
-    const rows = this.#database.query<ImageRow & { sum: string }, []>(
+    const rows = this.#all<ImageRow & { sum: string }>(
       'SELECT path, stamp, entry, header, slots, sum FROM image',
     );
-    for (const { sum, ...row } of rows.iterate()) if (sumOf(row) === sum) yield row;
+    for (const { sum, ...row } of rows) if (sumOf(row) === sum) yield row;
+  }
+
+  *#all<Row>(sql: string): Iterable<Row> {
+    const statement = this.#database.prepare<Row, []>(sql);
+    try {
+      yield* statement.iterate();
+    } finally {
+      statement.finalize();
+    }
   }
 
   /** Forgets everything: it will be written anew. */
@@ -240,6 +250,16 @@ export class IndexDatabase {
   }
 
   close(): void {
+    // A statement left open would keep the database locked.
+    for (const statement of [
+      this.#putPage,
+      this.#putImage,
+      this.#dropImage,
+      this.#header,
+      this.#putMeta,
+      this.#getMeta,
+    ])
+      statement.finalize();
     this.#database.close();
   }
 }

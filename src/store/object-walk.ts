@@ -95,6 +95,9 @@ export class ObjectWalk {
     else if (stat.size > 0) {
       const slot = table.add(this.#bytes, 0, stat.size, now);
       if (slot < this.#seen.length) this.#seen[slot] = 1;
+      // Uploaded shortly before a crash: the image may still come.
+      const until = stat.mtimeMs + options.graceMs;
+      if (until > now) table.protect(slot, Math.ceil(until / 1000));
     } else {
       // The original would not start with such a file.
       options.reporter.damage('object', hash, 'file is empty');

@@ -27,10 +27,10 @@ export const STORE_DEFAULTS = {
   objectGraceMs: 10 * MINUTE,
   trashGraceMs: 7 * DAY,
   minFreeBytes: 64 * 1024 * 1024,
-  cleanupStartPercent: 95,
-  cleanupStopPercent: 90,
-  cleanupStartSize: 0,
-  cleanupStopSize: 0,
+  startPercent: 95,
+  stopPercent: 90,
+  startSize: 0,
+  stopSize: 0,
   maxUnreferencedBytes: 0,
   maxUnreferencedAgeMs: 0,
   readCacheBytes: 64 * 1024 * 1024,
@@ -67,13 +67,15 @@ function loadIndex(
 ): { table: ObjectTable; rows: Map<string, ImageRow> } {
   try {
     const table = new ObjectTable();
-    if (index.loadObjects(table))
-      return { table, rows: new Map([...index.loadImages()].map((row) => [row.path, row])) };
+    if (index.loadObjects(table)) {
+      const rows = new Map([...index.loadImages()].map((row) => [row.path, row]));
+      return { table, rows, usable: true };
+    }
   } catch (thrown) {
     reporter.damage('index', 'objects', `cannot be read, is rebuilt: ${(thrown as Error).message}`);
   }
   index.clear();
-  return { table: new ObjectTable(), rows: new Map() };
+  return { table: new ObjectTable(), rows: new Map(), usable: false };
 }
 
 export async function openStores(options: StoreOptions): Promise<Stores> {
@@ -95,15 +97,15 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
 
   async function start(): Promise<Stores> {
     const { index, fresh } = IndexDatabase.open(imageDirectory, reporter);
-    const { table, rows } = loadIndex(index, reporter);
+    const { table, rows, usable } = loadIndex(index, reporter);
     let isReady = false;
     const space = new SpaceGuard(
       {
         minFreeBytes: config.minFreeBytes,
-        startPercent: config.cleanupStartPercent,
-        stopPercent: config.cleanupStopPercent,
-        startSize: config.cleanupStartSize,
-        stopSize: config.cleanupStopSize,
+        startPercent: config.startPercent,
+        stopPercent: config.stopPercent,
+        startSize: config.startSize,
+        stopSize: config.stopSize,
       },
       now,
     );
@@ -130,6 +132,7 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       minFreeBytes: config.minFreeBytes,
     });
     const stop = new AbortController();
+    let closing: Promise<void> | undefined;
     const loader = new ImageLoader(images, rows);
     const walk = new ObjectWalk(objects, stop.signal);
     await loader.walk();
@@ -162,7 +165,7 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       await loader.readUnread(stop.signal);
       reporter.log(`Loaded ${images.size} images in ${passed()}`);
       const stamp = unreferencedFileStamp(imageDirectory);
-      if (stamp !== '' && (fresh || stamp !== index.meta('unreferenced'))) {
+      if (stamp !== '' && (fresh || !usable || stamp !== index.meta('unreferenced'))) {
         try {
           await readUnreferenced(imageDirectory, table);
         } catch (thrown) {
@@ -193,20 +196,25 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       }),
       damages: () => reporter.damages(),
       damageCounts: () => ({ ...reporter.counts }),
-      async close() {
-        stop.abort();
-        housekeeping.stop();
-        await scrub.stop();
-        await Promise.allSettled([ready, lengths]);
-        await images.settled();
-        images.close();
-        await housekeeping.list();
-        await housekeeping.flush();
-        index.close();
-        objects.close();
-        for (const lock of locks) lock.release();
+      close() {
+        closing ??= close();
+        return closing;
       },
     };
+
+    async function close(): Promise<void> {
+      stop.abort();
+      housekeeping.stop();
+      await scrub.stop();
+      await Promise.allSettled([ready, lengths]);
+      await images.settled();
+      images.close();
+      await housekeeping.list();
+      await housekeeping.flush();
+      index.close();
+      objects.close();
+      for (const lock of locks) lock.release();
+    }
   }
 }
 
@@ -214,7 +222,9 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
 function protectYoung(table: ObjectTable, graceMs: number, now: number): void {
   if (graceMs <= 0) return;
   for (const slot of table.unreferencedSlots()) {
-    const until = (table.since[slot] as number) + graceMs;
-    if (until > now) table.protect(slot, Math.ceil(until / 1000));
+    const since = table.since[slot] as number;
+    // Those of this very moment were referred to before: not uploads.
+    const until = since + graceMs;
+    if (since < now && until > now) table.protect(slot, Math.ceil(until / 1000));
   }
 }

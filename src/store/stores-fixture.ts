@@ -41,7 +41,7 @@ export async function withPlace(run: (place: Place) => Promise<void>, parent = t
       now: () => clock.now,
       scrubBytesPerSecond: 0,
       minFreeBytes: 0,
-      cleanupStartPercent: 99,
+      startPercent: 99,
       ...options,
     });
     opened.push(stores);

@@ -242,11 +242,11 @@ export interface StoreOptions {
   /** Uploads are refused rather than leave less than this free on the disk. */
   readonly minFreeBytes?: number;
   /** -objectServerCleanupStartPercent and StopPercent: used share of the file system. */
-  readonly cleanupStartPercent?: number;
-  readonly cleanupStopPercent?: number;
+  readonly startPercent?: number;
+  readonly stopPercent?: number;
   /** -objectServerCleanupStartSize and StopSize: bytes of unreferenced objects; 0 = off. */
-  readonly cleanupStartSize?: number;
-  readonly cleanupStopSize?: number;
+  readonly startSize?: number;
+  readonly stopSize?: number;
   /** -imageServerMaxUnrefData, bytes; 0 = off. */
   readonly maxUnreferencedBytes?: number;
   /** -imageServerMaxUnrefAge; 0 = off. */

@@ -108,13 +108,12 @@ export class ResumableUpload {
   async #hand(data: Uint8Array): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     // The store need not ask for more once it has all, and does not when it fails.
-    const over = this.result.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#busy = Promise.race([promise, over]);
+    const done = Promise.race([promise, this.result.then(() => undefined)]);
+    this.#busy = done.catch(() => {
+      // Told to this request below.
+    });
     this.#piece.resolve({ data, taken: resolve });
-    await this.#busy;
+    await done;
     if (this.offset < this.length) return;
     await this.result;
   }

@@ -1,0 +1,240 @@
+import { describe, expect, test } from 'bun:test';
+import { ImageServerError } from '../errors.ts';
+import type { Call, Channel } from '../methods/method.ts';
+import type { Services } from '../methods/services.ts';
+import { encodeImage } from '../wire/encoded-image.ts';
+import { AddObjectRequest, type AddObjectResponse } from '../wire/messages/objectserver.ts';
+import { Injections } from './injection.ts';
+import type { MasterConnection, MasterPort, UploadAnswer } from './master-link.ts';
+import { imageOf, MemoryObjects, sha512 } from './store-fixture.ts';
+
+/** A master that takes uploads, and answers at the end or at once. */
+class UploadMaster {
+  readonly objects = new Map<string, Buffer>();
+  readonly images: string[] = [];
+  answersAtEnd = true;
+  reachable = true;
+  failImage = '';
+  /** Hash whose upload the master refuses. */
+  refuses = '';
+  uploads = 0;
+
+  readonly port: MasterPort = {
+    address: 'fake:6971',
+    open: () => Promise.reject(new Error('not here')),
+    clockSkew: async () => undefined,
+    dial: async () => {
+      if (!this.reachable) throw new ImageServerError('UNAVAILABLE', 'connection refused');
+      return this.#connection();
+    },
+  };
+
+  #connection(): MasterConnection {
+    return {
+      addImage: async (name) => {
+        if (this.failImage) throw new ImageServerError('IMAGE_EXISTS', this.failImage);
+        this.images.push(name);
+      },
+      checkObjects: async (hashes) => hashes.map((hash) => this.objects.get(hash)?.length ?? 0),
+      close: () => undefined,
+      upload: async () => {
+        this.uploads++;
+        let ended = false;
+        let parts: Buffer[] = [];
+        let length = 0;
+        const ready: UploadAnswer[] = [];
+        let wake = () => undefined as void;
+        const finish = () => {
+          const data = Buffer.concat(parts);
+          const hash = sha512(data);
+          const added = !this.objects.has(hash);
+          const error = hash === this.refuses ? 'no space left on device' : '';
+          if (!error) this.objects.set(hash, data);
+          ready.push({ error, hash, added });
+          if (!this.answersAtEnd || error) wake();
+        };
+        const write = (chunk: Uint8Array) => {
+          parts.push(Buffer.from(chunk));
+          if (parts.reduce((sum, part) => sum + part.length, 0) === length) finish();
+        };
+        return {
+          begin: (size) => {
+            parts = [];
+            length = size;
+          },
+          write,
+          writeObject: async () => write(this.known as Buffer),
+          end: async () => {
+            ended = true;
+            wake();
+          },
+          answer: async () => {
+            while (ready.length === 0 || (this.answersAtEnd && !ended && !ready.some(({ error }) => error)))
+              await new Promise<void>((resolve) => {
+                wake = resolve;
+              });
+            return ready.shift() as UploadAnswer;
+          },
+        };
+      },
+    };
+  }
+  /** Contents of the one object that is here but not there. */
+  known: Buffer | undefined;
+}
+
+/** A client that sends these contents, then the end marker. */
+function channelOf(contents: readonly { data: Buffer; expected?: string }[]) {
+  const answers: AddObjectResponse[] = [];
+  let next = 0;
+  const current = () => (contents[next - 1] as { data: Buffer }).data;
+  const channel = {
+    receive: async () => {
+      const object = contents[next++];
+      return object
+        ? { Length: BigInt(object.data.length), ExpectedHash: object.expected ?? null }
+        : { Length: 0n, ExpectedHash: null };
+    },
+    take: async () => current(),
+    async *bytes() {
+      const data = current();
+      // As a connection does: one buffer, used again and again.
+      const buffer = Buffer.alloc(64 * 1024);
+      for (let at = 0; at < data.length; at += buffer.length) {
+        const count = data.copy(buffer, 0, at);
+        yield buffer.subarray(0, count);
+        buffer.fill(0);
+      }
+    },
+    send: (_schema: unknown, value: AddObjectResponse) => void answers.push(value),
+    flush: async () => undefined,
+  };
+  return { channel: channel as unknown as Channel, answers };
+}
+
+function setUp() {
+  const master = new UploadMaster();
+  const objects = new MemoryObjects();
+  const added: string[] = [];
+  const failed: string[] = [];
+  const injections = new Injections(master.port, {
+    added: (name) => added.push(name),
+    failedHere: (name) => failed.push(name),
+    signal: new AbortController().signal,
+  });
+  const services = { objects: objects.asStore(), log: () => undefined } as unknown as Services;
+  const call = { peer: '::1', signal: new AbortController().signal, subject: '' } as unknown as Call;
+  const send = async (contents: readonly { data: Buffer; expected?: string }[]) => {
+    const { channel, answers } = channelOf(contents);
+    const error = await injections.injectObjects(services, channel, call).then(
+      () => undefined,
+      (thrown: Error) => thrown,
+    );
+    return { answers, error };
+  };
+  return { master, objects, added, failed, injections, send };
+}
+
+describe('objects', () => {
+  const data = Array.from({ length: 600 }, (_, index) => Buffer.from(`object ${index}`));
+  const big = Buffer.alloc(3_000_000, 'big');
+  for (const answersAtEnd of [true, false])
+    test(`arrive here and there, answers in order (master answers ${answersAtEnd ? 'at the end' : 'at once'})`, async () => {
+      const { master, objects, send } = setUp();
+      master.answersAtEnd = answersAtEnd;
+      const contents = [...data, big].map((one, index) =>
+        index % 2 ? { data: one, expected: sha512(one) } : { data: one },
+      );
+      const { answers, error } = await send(contents);
+      expect(error).toBeUndefined();
+      expect(answers).toEqual(
+        contents.map((one) => ({ ErrorString: '', Hash: sha512(one.data), Added: true })),
+      );
+      expect(master.objects.size).toBe(601);
+      expect(objects.contents.size).toBe(601);
+      expect(objects.contents.get(sha512(big))).toEqual(big);
+      expect([...objects.leases.values()].every((count) => count === 0)).toBe(true);
+    });
+
+  test('one known here goes to a master that lacks it, before the last success', async () => {
+    const { master, objects, send } = setUp();
+    const known = Buffer.from('known');
+    objects.contents.set(sha512(known), known);
+    master.known = known;
+    const { answers, error } = await send([
+      { data: known, expected: sha512(known) },
+      { data: Buffer.from('new') },
+    ]);
+    expect(error).toBeUndefined();
+    expect(answers.map(({ Added }) => Added)).toEqual([false, true]);
+    expect(master.objects.size).toBe(2);
+    expect(master.uploads).toBe(2);
+  });
+
+  test('nothing is committed here that the master refused, and the client is told', async () => {
+    const { master, objects, send } = setUp();
+    master.refuses = sha512('b');
+    const { answers, error } = await send(['a', 'b', 'c'].map((one) => ({ data: Buffer.from(one) })));
+    expect(error?.message).toBe('no space left on device');
+    expect(answers.at(-1)).toMatchObject({ ErrorString: 'no space left on device' });
+    expect(objects.contents.size).toBe(0);
+  });
+
+  test('a wrong hash is refused', async () => {
+    const { objects, send } = setUp();
+    const { answers, error } = await send([{ data: Buffer.from('a'), expected: sha512('b') }]);
+    expect(error).toBeDefined();
+    expect(answers.length).toBe(1);
+    expect(answers[0]?.ErrorString).toStartWith('hash mismatch');
+    expect(objects.contents.size).toBe(0);
+  });
+
+  test('no master, no upload', async () => {
+    const { master, send } = setUp();
+    master.reachable = false;
+    const { answers } = await send([{ data: Buffer.from('a') }]);
+    expect(answers).toEqual([{ ErrorString: 'connection refused', Hash: '0'.repeat(128), Added: false }]);
+  });
+});
+
+describe('images', () => {
+  const image = encodeImage(imageOf(['a']));
+  test('the master first, then here; the stream skips it meanwhile', async () => {
+    const { master, added, injections } = setUp();
+    let during = false;
+    await injections.injectImage('d/a', image, async () => {
+      expect(master.images).toEqual(['d/a']);
+      during = injections.has('d/a');
+    });
+    expect(during).toBe(true);
+    expect(injections.has('d/a')).toBe(false);
+    expect(added).toEqual(['d/a']);
+  });
+  test("the master's refusal comes back as it is, and nothing is added here", async () => {
+    const { master, added, failed, injections } = setUp();
+    master.failImage = 'image already exists';
+    let committed = false;
+    const commit = async () => {
+      committed = true;
+    };
+    expect(injections.injectImage('d/a', image, commit)).rejects.toThrow('image already exists');
+    expect(committed).toBe(false);
+    expect([added, failed]).toEqual([[], []]);
+  });
+  test('added there but not here: replication takes over', async () => {
+    const { failed, injections } = setUp();
+    const commit = () => Promise.reject(new ImageServerError('NO_SPACE', 'full'));
+    await injections.injectImage('d/a', image, commit).catch(() => undefined);
+    expect(failed).toEqual(['d/a']);
+  });
+  test('a change of owner is refused', () => {
+    const { injections } = setUp();
+    expect(injections.chownDirectory()).rejects.toThrow(
+      'cannot make changes while under replication control, go to master: fake:6971',
+    );
+  });
+});
+
+test('the request type used above is the one on the wire', () => {
+  expect([...AddObjectRequest.fields.keys()]).toEqual(['Length', 'ExpectedHash']);
+});
