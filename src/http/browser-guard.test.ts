@@ -16,7 +16,13 @@ const isPage = (path: string) => path === '/';
 
 function outcome(headers: Record<string, string>, path = '/rpc', secure = false, method = 'POST'): string {
   try {
-    checkBrowser(new Request(`http://imageserver.local${path}`, { method, headers }), state(secure), path, NAMES, isPage);
+    checkBrowser(
+      new Request(`http://imageserver.local${path}`, { method, headers }),
+      state(secure),
+      path,
+      NAMES,
+      isPage,
+    );
     return 'ok';
   } catch (thrown) {
     return (thrown as { code: string }).code;
@@ -32,7 +38,11 @@ const cases: [string, Record<string, string>, string, string?][] = [
   ['another name (rebinding)', { host: 'evil.example:6971' }, 'MISDIRECTED_REQUEST'],
   ['another name, health', { host: 'evil.example:6971' }, 'ok', '/healthz'],
   ['another name, page', { host: 'evil.example:6971' }, 'MISDIRECTED_REQUEST', '/'],
-  ['our own page', { host: '127.0.0.1:6971', origin: 'http://127.0.0.1:6971', 'sec-fetch-site': 'same-origin' }, 'ok'],
+  [
+    'our own page',
+    { host: '127.0.0.1:6971', origin: 'http://127.0.0.1:6971', 'sec-fetch-site': 'same-origin' },
+    'ok',
+  ],
   ['another origin', { host: '127.0.0.1:6971', origin: 'http://evil.example' }, 'CROSS_ORIGIN'],
   ['another port', { host: '127.0.0.1:6971', origin: 'http://127.0.0.1:80' }, 'CROSS_ORIGIN'],
   ['another scheme', { host: '127.0.0.1:6971', origin: 'https://127.0.0.1:6971' }, 'CROSS_ORIGIN'],
@@ -56,15 +66,29 @@ describe('other people’s web pages', () => {
   test('under TLS the certificate guards the name, the origin still counts', () => {
     expect(outcome({ host: 'any.example' }, '/rpc', true)).toBe('ok');
     expect(outcome({ host: 'any.example', origin: 'https://any.example' }, '/rpc', true)).toBe('ok');
-    expect(outcome({ host: 'any.example', origin: 'https://evil.example' }, '/rpc', true)).toBe('CROSS_ORIGIN');
+    expect(outcome({ host: 'any.example', origin: 'https://evil.example' }, '/rpc', true)).toBe(
+      'CROSS_ORIGIN',
+    );
   });
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    '',
+  ])
     test(`no write as ${type || 'nothing'}`, () => {
-      const request = new Request('http://imageserver.local/', { method: 'POST', headers: type ? { 'content-type': type } : {} });
+      const request = new Request('http://imageserver.local/', {
+        method: 'POST',
+        headers: type ? { 'content-type': type } : {},
+      });
       expect(() => checkMediaType(request, ['application/json'])).toThrow('Content-Type');
     });
   test('JSON with a charset is JSON', () => {
     const headers = { 'content-type': 'Application/JSON; charset=utf-8' };
-    expect(checkMediaType(new Request('http://imageserver.local/', { method: 'POST', headers }), ['application/json'])).toBe('application/json');
+    expect(
+      checkMediaType(new Request('http://imageserver.local/', { method: 'POST', headers }), [
+        'application/json',
+      ]),
+    ).toBe('application/json');
   });
 });

@@ -20,7 +20,11 @@ const cases: [string, Record<string, string>, { status: number; start?: number; 
   ['If-Range matches', { range: 'bytes=0-0', 'if-range': ETAG }, { status: 206, start: 0, end: 1 }],
   ['If-Range differs', { range: 'bytes=0-0', 'if-range': '"x"' }, { status: 200 }],
   ['If-Range is weak', { range: 'bytes=0-0', 'if-range': `W/${ETAG}` }, { status: 200 }],
-  ['If-Range is a date', { range: 'bytes=0-0', 'if-range': 'Tue, 24 Nov 2026 02:57:10 GMT' }, { status: 200 }],
+  [
+    'If-Range is a date',
+    { range: 'bytes=0-0', 'if-range': 'Tue, 24 Nov 2026 02:57:10 GMT' },
+    { status: 200 },
+  ],
   ['If-None-Match', { 'if-none-match': `"x", ${ETAG}` }, { status: 304 }],
   ['If-None-Match compares weakly', { 'if-none-match': `W/${ETAG}` }, { status: 304 }],
   ['If-None-Match any', { 'if-none-match': '*' }, { status: 304 }],

@@ -4,7 +4,9 @@ import { percentDecode, percentDecodeLoosely, percentEncode } from './percent.ts
 
 describe('percent-encoding', () => {
   test('what is encoded comes back', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (name) => percentDecode(percentEncode(name)) === name));
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (name) => percentDecode(percentEncode(name)) === name),
+    );
   });
   test('bytes that are not UTF-8 survive', () => {
     const name = percentDecode('caf%E9');

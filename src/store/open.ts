@@ -64,7 +64,7 @@ function clearTemporaries(directory: string): void {
 function loadIndex(
   index: IndexDatabase,
   reporter: Reporter,
-): { table: ObjectTable; rows: Map<string, ImageRow> } {
+): { table: ObjectTable; rows: Map<string, ImageRow>; usable: boolean } {
   try {
     const table = new ObjectTable();
     if (index.loadObjects(table)) {

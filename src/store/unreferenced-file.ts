@@ -8,7 +8,7 @@ import { BufferSource, GobDecoder } from '../wire/gob/decoder.ts';
 import { GobEncoder } from '../wire/gob/encoder.ts';
 import { UnreferencedObject } from '../wire/messages/storage.ts';
 import { uint64 } from '../wire/schema.ts';
-import { timeFromMillis, toMillis } from '../wire/time.ts';
+import { timeFromNanos } from '../wire/time.ts';
 import { checksumState, sha512, writeWhole } from './checksummed-file.ts';
 import type { Disk } from './disk.ts';
 import { stampOf } from './image-record.ts';
@@ -18,6 +18,12 @@ import { Turn } from './turn.ts';
 
 export const UNREFERENCED_FILE = '.unreferenced-objects';
 const FILE_MODE = 0o644;
+
+/** Milliseconds with a fraction: what keeps the order of those that became unreferenced in one go. */
+function nanosOf(ms: number): bigint {
+  const whole = Math.trunc(ms);
+  return BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1e6));
+}
 
 /** Identity of the file; empty if there is none. */
 export function unreferencedFileStamp(directory: string): string {
@@ -36,7 +42,7 @@ export async function readUnreferenced(directory: string, table: ObjectTable): P
   for (let index = 0; index < count; index++) {
     const entry = await decoder.decode(UnreferencedObject);
     if (!entry) throw new Error('unexpected EOF');
-    ages.push({ hash: entry.Hash, since: toMillis(entry.Age) });
+    ages.push({ hash: entry.Hash, since: Number(entry.Age.unixNanos) / 1e6 });
     if (turn.over()) await turn.next();
   }
   const state = checksumState(file, source.at, await sha512(file.subarray(0, source.at)));
@@ -63,7 +69,7 @@ export async function writeUnreferenced(
   const entries = [...slots].map((slot) => ({
     Hash: hashText(table.hashes, slot * 64),
     Length: BigInt(table.sizes[slot] as number),
-    Age: timeFromMillis(table.since[slot] as number),
+    Age: timeFromNanos(nanosOf(table.since[slot] as number)),
   }));
   for (const entry of entries) {
     parts.push(encoder.encode(UnreferencedObject, entry));

@@ -56,7 +56,8 @@ describe('resumable uploads', () => {
   test('a store that fails tells the request that feeds', async () => {
     const uploads = new Uploads();
     const upload = uploads.begin(HASH, 6, async (object) => {
-      for await (const _chunk of object.data) throw new ImageServerError('NO_SPACE', 'no space left on device');
+      for await (const _chunk of object.data)
+        throw new ImageServerError('NO_SPACE', 'no space left on device');
       throw new Error('nothing came');
     });
     await expect(upload.feed(0, parts('abc', 'def'))).rejects.toMatchObject({ code: 'NO_SPACE' });

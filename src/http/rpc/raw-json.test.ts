@@ -19,7 +19,20 @@ describe('taking JSON apart', () => {
   test('a backslash at the end of a string', () => {
     expect(rawItems('["\\\\", "\\\\\\""]')).toEqual(['"\\\\"', '"\\\\\\""']);
   });
-  for (const text of ['', '{', '[', '{"a"}', '{"a":}', '{"a":1,}', '[1,]', '[1 2]', '{"a":1} x', '["', '{a:1}', '[[1]'])
+  for (const text of [
+    '',
+    '{',
+    '[',
+    '{"a"}',
+    '{"a":}',
+    '{"a":1,}',
+    '[1,]',
+    '[1 2]',
+    '{"a":1} x',
+    '["',
+    '{a:1}',
+    '[[1]',
+  ])
     test(`refuses ${JSON.stringify(text)}`, () => {
       expect(() => (text.startsWith('[') ? rawItems(text) : rawMembers(text))).toThrow(SyntaxError);
     });
