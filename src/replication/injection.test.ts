@@ -43,7 +43,7 @@ class UploadMaster {
         let parts: Buffer[] = [];
         let length = 0;
         const ready: UploadAnswer[] = [];
-        let wake = () => undefined as void;
+        let wake: () => void = () => undefined;
         const finish = () => {
           const data = Buffer.concat(parts);
           const hash = sha512(data);
