@@ -9,11 +9,13 @@ import {
   stringFlag,
   uintFlag,
 } from '../flags/flags.ts';
+import { REPLICATION_FLAGS } from './replication.ts';
 
 const HOUR = 3_600_000_000_000n;
 const MINUTE = 60_000_000_000n;
 
 export const DAEMON_FLAGS = {
+  ...REPLICATION_FLAGS,
   portNum: flag(uintFlag, 6971, 'Port for HTTP and RPC; 0 = any free one'),
   listenAddress: flag(stringFlag, '::', 'Address to listen on'),
   imageDir: flag(stringFlag, '/var/lib/imageserver', 'Image directory'),

@@ -5,12 +5,14 @@ import { createApp, createHandler } from '../http/app.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import type { Method } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
+import { connectSrpc } from '../srpc/client.ts';
 import { serveSrpc } from '../srpc/server.ts';
 import { openStores } from '../store/open.ts';
 import { VERSION } from '../version.ts';
 import type { DaemonFlags } from './flags.ts';
 import { groupExists } from './groups.ts';
 import { Log } from './log.ts';
+import { replicationOf } from './replication.ts';
 
 export interface Daemon {
   readonly port: number;
@@ -30,6 +32,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     alsoToStderr: flags.alsoLogToStderr,
   });
   const startedAt = Date.now();
+  const replication = replicationOf(flags);
   const stores = await openStores({
     imageDirectory: flags.imageDir,
     objectDirectory: flags.objectDir,
@@ -42,14 +45,20 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     maxUnreferencedAgeMs: toMs(flags.imageServerMaxUnrefAge),
     log: log.write,
   });
+  const replicator = replication?.({
+    stores,
+    log: log.write,
+    connect: (host, port, signal) => connectSrpc({ host, port, ...(signal ? { signal } : {}) }),
+  });
   const services: Services = {
     images: stores.images,
     objects: stores.objects,
     groupExists,
     now: Date.now,
     log: log.write,
-    master: undefined,
-    replicated: () => Promise.resolve(),
+    master: replicator?.injections,
+    replicated: (signal) => replicator?.replicated(signal) ?? Promise.resolve(),
+    ...(replicator ? { replication: replicator } : {}),
     activity: { getObjects: 0, updateListeners: 0 },
   };
   const access = { allowUnauthenticatedReads: flags.allowUnauthenticatedReads };
@@ -90,12 +99,14 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     port: front.port,
     ready: stores.ready.then(() => {
       ready = true;
+      replicator?.start();
       log.write(
         `Ready: ${services.images.size} images, ${services.objects.totals().objects} objects in ${Date.now() - startedAt} ms`,
       );
     }),
     async close() {
       log.write('Stopping');
+      await replicator?.stop();
       await front.close(toMs(flags.shutdownTimeout));
       await stores.close();
       await log.close();

@@ -31,7 +31,7 @@ function isExpired(expiresAt: Parameters<typeof isZeroTime>[0], now: number): bo
 }
 
 /** Objects the image needs that are not here, each once (annotations' sizes are not known: -1); leases the others. */
-async function missingObjects(
+export async function missingObjects(
   summary: ImageSummary,
   objects: ObjectStore,
   lease: ObjectUpload,

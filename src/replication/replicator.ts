@@ -5,11 +5,12 @@
 import { Cron } from 'croner';
 import { asImageServerError, errorLine, ImageServerError } from '../errors.ts';
 import type { ReplicationControl, ReplicationStatus } from '../methods/services.ts';
-import type { ImageStore, ObjectStore } from '../store/types.ts';
+import type { Damage, ImageStore, ObjectStore } from '../store/types.ts';
 import { backoffMs, RECONNECT } from './backoff.ts';
 import { Bandwidth } from './bandwidth.ts';
 import { DEFAULT_GUARD, DeletionGuard } from './deletion-guard.ts';
 import { ObjectFetcher } from './fetch-objects.ts';
+import { healObjects } from './heal.ts';
 import { HeldDeletions } from './held-deletions.ts';
 import { Injections } from './injection.ts';
 import type { MasterPort } from './master-link.ts';
@@ -48,8 +49,8 @@ export interface ReplicationDeps {
   readonly log: (line: string) => void;
   readonly timers?: Timers;
   readonly schedule?: Schedule;
-  /** Objects that stored images need but that are damaged or missing here; fetched again on every reconciliation. */
-  readonly missingObjects?: () => readonly string[];
+  /** What is damaged here; objects among it are fetched again. */
+  readonly damages?: () => readonly Damage[];
 }
 
 export interface Replicator extends ReplicationControl {
@@ -63,7 +64,7 @@ export interface Replicator extends ReplicationControl {
 const EVERY_SECOND = '* * * * * *';
 /** Everything is compared with the master again, even if the stream tells of nothing. */
 const RECONCILE = '0 */15 * * * *';
-const MEASURE_CLOCK = '30 * * * * *';
+const EVERY_MINUTE = '30 * * * * *';
 /** Clocks further apart than this make images expire at different times: worth a warning. */
 const SKEW_WARNING_MS = 2000;
 const IMAGES_IN_FLIGHT = 6;
@@ -94,6 +95,7 @@ class MasterReplicator implements Replicator {
   #running: Promise<void> | undefined;
   #session: Session | undefined;
   #endSession: AbortController | undefined;
+  #current: { fetcher: ObjectFetcher; signal: AbortSignal } | undefined;
   #state: ReplicationStatus['state'] = 'disconnected';
   #connectedSince: number | undefined;
   #disconnectedSince: number;
@@ -129,7 +131,10 @@ class MasterReplicator implements Replicator {
     this.#jobs = [
       schedule(EVERY_SECOND, () => this.#poll()),
       schedule(RECONCILE, async () => this.reconcile()),
-      schedule(MEASURE_CLOCK, () => this.#measureClock()),
+      schedule(EVERY_MINUTE, async () => {
+        await this.#measureClock();
+        await this.#heal();
+      }),
     ];
     // The first look need not wait for the schedule.
     void this.#poll();
@@ -249,6 +254,7 @@ class MasterReplicator implements Replicator {
     this.#lastFailures = this.#session?.queue.failures() ?? this.#lastFailures;
     this.#state = 'disconnected';
     this.#session = undefined;
+    this.#current = undefined;
     this.#connectedSince = undefined;
   }
 
@@ -283,32 +289,26 @@ class MasterReplicator implements Replicator {
         this.#attempt = 0;
         this.#lastReconciled = this.#timers.now();
         this.#first.resolve();
-        void this.#heal(fetcher, signal);
+        void this.#heal();
       },
     });
     this.#session = session;
+    this.#current = { fetcher, signal };
     await session.run(signal);
   }
 
   /** Objects that are damaged here come from the master again. */
-  async #heal(fetcher: ObjectFetcher, signal: AbortSignal): Promise<void> {
-    const missing = this.#deps.missingObjects?.() ?? [];
-    if (missing.length === 0) return;
-    const { log } = this.#deps;
-    log(`Image replicator: fetching ${missing.length} damaged or missing objects`);
-    const leases: ReturnType<ObjectStore['upload']>[] = [];
+  async #heal(): Promise<void> {
+    const { damages, images, objects, log } = this.#deps;
+    const current = this.#current;
+    const list = damages?.() ?? [];
+    if (!current || this.#state !== 'live' || list.length === 0) return;
     try {
-      const got = await fetcher.fetch(
-        missing.map((hash) => ({ hash, size: -1 })),
-        leases,
-        signal,
-      );
-      log(`Image replicator: ${got.objects} objects are whole again`);
+      const healed = await healObjects(list, images, objects, current.fetcher, current.signal);
+      if (healed > 0) log(`Image replicator: ${healed} damaged or missing objects are whole again`);
     } catch (thrown) {
-      if (!signal.aborted)
+      if (!current.signal.aborted)
         log(`Image replicator: not all objects could be healed: ${errorLine(asImageServerError(thrown))}`);
-    } finally {
-      for (const lease of leases) lease.close();
     }
   }
 
