@@ -28,11 +28,11 @@ if (!done) {
     );
     process.exit(1);
   }
-  const bun = spawnSync(process.execPath, ['install.js'], {
-    cwd: 'node_modules/bun',
-    stdio: ['ignore', 2, 2],
-  });
-  if (bun.status !== 0) {
+  // That script moves the executable, so it must not run again where Bun works already.
+  const works = () => spawnSync('node_modules/.bin/bun', ['--version'], { stdio: 'ignore' }).status === 0;
+  if (!works())
+    spawnSync(process.execPath, ['install.js'], { cwd: 'node_modules/bun', stdio: ['ignore', 2, 2] });
+  if (!works()) {
     console.error('Bun could not be set up: see the message above.');
     process.exit(1);
   }
