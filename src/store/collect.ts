@@ -25,6 +25,7 @@ export async function collectUnreferenced(
       if (turn.over()) await turn.next();
       if (!table.isUnreferenced(slot) || table.isProtected(slot, now())) continue;
       const entry = store.entryOf(slot);
+      if (store.inFlight.has(entry.hash)) continue;
       if (!wanted(deleted.length, bytes, entry)) break;
       if (!dryRun) {
         try {

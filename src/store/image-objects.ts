@@ -1,8 +1,9 @@
 /** From the hashes in an image to slots of the object table: are all here? */
 import { ImageServerError } from '../errors.ts';
 import type { ImageSummary } from '../wire/encoded-image.ts';
-import { hashBytes, hashText } from './object-hash.ts';
+import { HASH_BYTES, hashBytes, hashText } from './object-hash.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
+import { examine } from './object-verify.ts';
 import { eachSlot, packSlots } from './slot-list.ts';
 import { Turn } from './turn.ts';
 
@@ -13,6 +14,23 @@ const BATCH = 256;
 function allHashes(summary: ImageSummary): Uint8Array {
   if (summary.annotations.length === 0) return summary.hashes;
   return Buffer.concat([summary.hashes, ...summary.annotations.map((hash) => hashBytes(hash))]);
+}
+
+const expectedSize = (summary: ImageSummary, index: number) => summary.sizes[index] ?? 0;
+
+/** True if the image gives an object another size than its file has: one of the two is wrong. */
+function isOdd(store: DirectoryObjectStore, summary: ImageSummary, index: number, slot: number): boolean {
+  return index < summary.sizes.length && summary.sizes[index] !== store.table.sizes[slot];
+}
+
+/** True if an object's file is not what its hash says; it is quarantined then. */
+async function isDamaged(store: DirectoryObjectStore, slot: number): Promise<boolean> {
+  const hash = hashText(store.table.hashes, slot * HASH_BYTES);
+  const found = await examine(store.pathOf(hash));
+  if (found.hash === hash) return false;
+  if (store.table.isPresent(slot))
+    store.quarantine(slot, `length is ${found.size}, contents are not its own`);
+  return true;
 }
 
 /**
@@ -29,6 +47,7 @@ export async function referToPresent(
   let missing = 0;
   let first = '';
   let count = 0;
+  const odd = new Set<number>();
   try {
     for (; count < slots.length; count++) {
       const slot = store.locate(hashes, count * 64);
@@ -36,7 +55,12 @@ export async function referToPresent(
       // Held until it is referred to: collection may run between two slices.
       if (slot !== 0) store.lease(slot);
       else if (missing++ === 0) first = hashText(hashes, count * 64);
+      if (slot !== 0 && isOdd(store, summary, count, slot)) odd.add(slot);
       if (count % BATCH === 0 && turn.over()) await turn.next();
+    }
+    for (const slot of odd) {
+      if (!(await isDamaged(store, slot))) continue;
+      if (missing++ === 0) first = hashText(store.table.hashes, slot * HASH_BYTES);
     }
     if (missing > 0)
       throw new ImageServerError(
@@ -59,17 +83,24 @@ export async function referToAll(
   const hashes = allHashes(summary);
   const slots = new Uint32Array(hashes.length / 64);
   const turn = new Turn();
+  const odd = new Set<number>();
   let missing = 0;
   let first = '';
   for (let index = 0; index < slots.length; index++) {
     let slot = store.locate(hashes, index * 64);
     if (slot === 0) {
       if (missing++ === 0) first = hashText(hashes, index * 64);
-      slot = store.table.addMissing(hashes, index * 64, summary.sizes[index] ?? 0);
+      slot = store.table.addMissing(hashes, index * 64, expectedSize(summary, index));
     }
     slots[index] = slot;
     store.lease(slot);
+    if (store.table.isPresent(slot) && isOdd(store, summary, index, slot)) odd.add(slot);
     if (index % BATCH === 0 && turn.over()) await turn.next();
+  }
+  for (const slot of odd) {
+    if (!(await isDamaged(store, slot))) continue;
+    if (missing++ === 0) first = hashText(store.table.hashes, slot * HASH_BYTES);
+    store.table.resize(slot, expectedSize(summary, slots.indexOf(slot)));
   }
   const packed = packSlots(slots);
   eachSlot(packed, (slot) => store.table.reference(slot));

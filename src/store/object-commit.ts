@@ -22,7 +22,8 @@ export async function commitObjects(
   lease: (slot: number) => void,
 ): Promise<void> {
   const { disk, reporter } = store.options;
-  for (const { hash } of group) store.inFlight.add(hash);
+  const { inFlight } = store;
+  for (const { hash } of group) inFlight.set(hash, (inFlight.get(hash) ?? 0) + 1);
   let placed = 0;
   try {
     await syncContents(store, group);
@@ -44,9 +45,13 @@ export async function commitObjects(
     }
     throw thrown;
   } finally {
-    for (const { hash } of group) store.inFlight.delete(hash);
     // What is in place has durable contents, whatever failed after: it is known, if only as garbage.
     for (const staged of group.slice(0, placed)) lease(know(store, staged));
+    for (const { hash } of group) {
+      const left = (inFlight.get(hash) ?? 1) - 1;
+      if (left === 0) inFlight.delete(hash);
+      else inFlight.set(hash, left);
+    }
   }
 }
 

@@ -1,12 +1,11 @@
 /** Object stores for tests, on a directory of their own. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { type Disk, realDisk } from './disk.ts';
 import { DirectoryObjectStore } from './object-store.ts';
 import { ObjectTable } from './object-table.ts';
 import { Reporter } from './reporter.ts';
 import { SpaceGuard, type SpacePolicy } from './space-guard.ts';
+import { testDirectory } from './test-directory.ts';
 
 export interface Fixture {
   readonly store: DirectoryObjectStore;
@@ -37,7 +36,7 @@ export async function withObjectStore(
     ready?: () => boolean;
   } = {},
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'object-store-'));
+  const directory = testDirectory('object-store-');
   const lines: string[] = [];
   const clock = { now: 1_700_000_000_000 };
   const now = () => clock.now;

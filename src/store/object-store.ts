@@ -65,8 +65,11 @@ export class DirectoryObjectStore implements ObjectStore {
   readonly options: ObjectStoreOptions;
   readonly table: ObjectTable;
   readonly sync: SharedSync;
-  /** Being renamed into place, not yet durable: not to be found by looking at the disk. */
-  readonly inFlight = new Set<Hash>();
+  /**
+   * Being renamed into place, not yet durable, and by how many commits: not to be found by looking at the disk, and
+   * not to be collected if another upload has brought the same object.
+   */
+  readonly inFlight = new Map<Hash, number>();
   /** Leaf directories (16 bits of hash) whose entries in their parents are durable. */
   readonly durableLeaves = new Uint8Array(65536);
   /** Damaged objects whose file could not be moved away. */

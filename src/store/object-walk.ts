@@ -96,7 +96,7 @@ export class ObjectWalk {
       const slot = table.add(this.#bytes, 0, stat.size, now);
       if (slot < this.#seen.length) this.#seen[slot] = 1;
       // Uploaded shortly before a crash: the image may still come.
-      const until = stat.mtimeMs + options.graceMs;
+      const until = Math.min(stat.mtimeMs, now) + options.graceMs;
       if (until > now) table.protect(slot, Math.ceil(until / 1000));
     } else {
       // The original would not start with such a file.

@@ -1,12 +1,12 @@
 /** Both stores for tests, on directories of their own, and small images to put into them. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeImage } from '../wire/encoded-image.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
 import type { Image } from '../wire/messages/image.ts';
 import { type GoTime, timeFromMillis, ZERO_TIME } from '../wire/time.ts';
 import { openStores } from './open.ts';
+import { testDirectory } from './test-directory.ts';
 import type { EncodedImage, StoreOptions, Stores } from './types.ts';
 
 export const START = 1_700_000_000_000;
@@ -24,8 +24,8 @@ export interface Place {
   open(options?: Partial<StoreOptions>): Promise<Stores>;
 }
 
-export async function withPlace(run: (place: Place) => Promise<void>, parent = tmpdir()): Promise<void> {
-  const root = mkdtempSync(join(parent, 'stores-'));
+export async function withPlace(run: (place: Place) => Promise<void>, parent?: string): Promise<void> {
+  const root = testDirectory('stores-', parent);
   const images = join(root, 'img');
   const objects = join(root, 'obj');
   mkdirSync(images);
