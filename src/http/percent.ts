@@ -21,7 +21,7 @@ export function percentDecodeLoosely(text: string): string {
   return text.includes('%') && !/%(?![0-9a-fA-F]{2})/.test(text) ? percentDecode(text) : text;
 }
 
-const PLAIN = /^[A-Za-z0-9\-._~!$&'()*,;=:@/]*$/;
+const PLAIN = /^[A-Za-z0-9\-._~!$()*,:@/]*$/;
 
 /** A name as part of a path: slashes stay, everything special is escaped. */
 export function percentEncode(name: string): string {

@@ -6,9 +6,10 @@ import {
   headerParameter,
   JSON_OF,
   pathParameter,
-  queryParameter,
   REF,
 } from '../openapi/operation.ts';
+import { queryParameters } from '../query.ts';
+import { IMAGE_QUERY, LIST_QUERY, MAKE_QUERY, TREE_QUERY } from './query.ts';
 
 const IMAGE = 'base/img.0';
 const NAME = pathParameter('name', 'Image name; its slashes may be written as they are or as %2F', IMAGE);
@@ -48,6 +49,7 @@ export const LIST_DOC: Description = {
   operationId: 'listImages',
   summary: 'Images, filtered, sorted and in pages',
   permission: ['ImageServer.ListImages'],
+  parameters: queryParameters(LIST_QUERY),
   ok: {
     description: 'One page',
     content: JSON_OF({
@@ -79,14 +81,7 @@ const READ: Description = {
   description:
     'By `Accept`: `application/json`; `application/x-gob` (the stored bytes, with ranges); `application/x-tar` (needs `ObjectServer.GetObjects` too).',
   permission: ['ImageServer.GetImage'],
-  parameters: [
-    NAME,
-    queryParameter('fileSystem', 'With `false` the tree is left out', {
-      type: 'string',
-      enum: ['true', 'false'],
-    }),
-    ...CONDITIONAL,
-  ],
+  parameters: [NAME, ...queryParameters(IMAGE_QUERY), ...CONDITIONAL],
   ok: {
     description: 'The image',
     content: { ...JSON_OF(REF('Image')), ...BINARY('application/x-gob'), ...BINARY('application/x-tar') },
@@ -150,8 +145,7 @@ const TREE: Description = {
   parameters: [
     NAME,
     pathParameter('path', 'Path inside the image, without a leading slash', 'etc'),
-    queryParameter('offset', 'First entry', { type: 'integer', minimum: 0 }),
-    queryParameter('limit', 'Entries in a page; 1000 if not given', { type: 'integer', minimum: 0 }),
+    ...queryParameters(TREE_QUERY),
     ...CONDITIONAL,
   ],
   ok: {
@@ -229,13 +223,7 @@ const MAKE_DIRECTORY: Description = {
   operationId: 'makeDirectory',
   summary: 'Makes an image directory, if it is not there yet',
   permission: ['ImageServer.MakeDirectory'],
-  parameters: [
-    DIRECTORY,
-    queryParameter('parents', 'With `true` missing parents are made too', {
-      type: 'string',
-      enum: ['true', 'false'],
-    }),
-  ],
+  parameters: [DIRECTORY, ...queryParameters(MAKE_QUERY)],
   okStatus: 201,
   ok: { description: 'Made', content: DIRECTORY_JSON },
   others: { 200: { description: 'It was there already', content: DIRECTORY_JSON } },

@@ -15,9 +15,11 @@ import type { HttpDeps } from '../deps.ts';
 import { rawPath } from '../entrance.ts';
 import { describe } from '../openapi/operation.ts';
 import { percentDecode } from '../percent.ts';
+import { readQuery } from '../query.ts';
 import { jsonReply } from '../reply.ts';
 import { decodeParameters } from '../rpc/decode.ts';
 import { DIRECTORIES_DOC } from './description.ts';
+import { MAKE_QUERY } from './query.ts';
 
 const PREFIX = '/directories/';
 const MAX_BODY = 64 * 1024;
@@ -68,7 +70,7 @@ export function directories(deps: HttpDeps) {
         call.subject = DirectoryName;
         if (services.images.hasDirectory(DirectoryName))
           return jsonReply(request, directoryJson(services, DirectoryName));
-        const MakeAll = new URL(request.url).searchParams.get('parents') === 'true';
+        const { parents: MakeAll = false } = readQuery(request, MAKE_QUERY);
         await makeDirectory.handle(services, { DirectoryName, MakeAll }, call);
         return jsonReply(request, directoryJson(services, DirectoryName), { status: 201 });
       }),

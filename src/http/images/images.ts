@@ -1,5 +1,5 @@
 /** Images as resources. */
-import { Elysia, t } from 'elysia';
+import { Elysia } from 'elysia';
 import { ImageServerError } from '../../errors.ts';
 import { deleteImage } from '../../methods/delete-image.ts';
 import { authorize, runCall } from '../authorize.ts';
@@ -7,6 +7,7 @@ import type { HttpDeps } from '../deps.ts';
 import { rawPath } from '../entrance.ts';
 import { describe } from '../openapi/operation.ts';
 import { HttpProblem } from '../problem.ts';
+import { readQuery } from '../query.ts';
 import { jsonReply } from '../reply.ts';
 import { imageArchive } from './archive.ts';
 import { Catalogue, entryJson } from './catalogue.ts';
@@ -14,6 +15,7 @@ import { LIST_DOC } from './description.ts';
 import { imageDiff } from './diff.ts';
 import { imageFile } from './image-files.ts';
 import { type ImagePath, resolveImagePath } from './image-path.ts';
+import { IMAGE_QUERY, LIST_QUERY, TREE_QUERY } from './query.ts';
 import {
   checkConditions,
   entryNamed,
@@ -28,14 +30,6 @@ import { streamedText } from './text-stream.ts';
 import { lookUp, treeJson } from './tree.ts';
 
 const PREFIX = '/images/';
-const MAX_PAGE = 10_000;
-
-function count(text: string | undefined, fallback: number, name: string): number {
-  if (text === undefined) return fallback;
-  if (!/^\d{1,9}$/.test(text)) throw new ImageServerError('INVALID_REQUEST', `${name} must be a number`);
-  return Number(text);
-}
-
 async function readImage(deps: HttpDeps, request: Request, path: ImagePath): Promise<Response> {
   const { images } = deps.services;
   const entry = entryNamed(images, path.name);
@@ -48,19 +42,17 @@ async function readImage(deps: HttpDeps, request: Request, path: ImagePath): Pro
     return imageArchive(request, deps.services, entry, false);
   }
   const headers = jsonImageHeaders(entry);
-  const withTree = new URL(request.url).searchParams.get('fileSystem') !== 'false';
+  const { fileSystem = true } = readQuery(request, IMAGE_QUERY);
   return (
     checkConditions(request, headers.etag as string, headers) ??
-    streamedText(request, await imageJsonPieces(images, entry.name, withTree), headers)
+    streamedText(request, await imageJsonPieces(images, entry.name, fileSystem), headers)
   );
 }
 
 async function readTree(deps: HttpDeps, request: Request, path: ImagePath): Promise<Response> {
   const { images } = deps.services;
   const entry = entryNamed(images, path.name);
-  const query = new URL(request.url).searchParams;
-  const offset = count(query.get('offset') ?? undefined, 0, 'offset');
-  const limit = Math.min(count(query.get('limit') ?? undefined, 1000, 'limit'), MAX_PAGE);
+  const { offset = 0, limit = 1000 } = readQuery(request, TREE_QUERY);
   const headers = { etag: `W/"${entry.identity}"`, 'cache-control': 'private, no-cache' };
   const unchanged = checkConditions(request, headers.etag, headers);
   if (unchanged) return unchanged;
@@ -80,31 +72,18 @@ export function images(deps: HttpDeps) {
   return new Elysia({ name: 'images' })
     .get(
       '/images',
-      ({ request, query }) => {
+      ({ request }) => {
         authorize(deps, request, 'ImageServer.ListImages');
-        const offset = query.offset ?? 0;
-        const found = catalogue.find(query, query.sort ?? 'name', query.order === 'desc');
-        const page = found.slice(offset, offset + (query.limit ?? 100)).map(entryJson);
+        const { sort = 'name', order, offset = 0, limit = 100, ...filter } = readQuery(request, LIST_QUERY);
+        const found = catalogue.find(filter, sort, order === 'desc');
+        const page = found.slice(offset, offset + limit).map(entryJson);
         const next = offset + page.length < found.length ? offset + page.length : null;
         return jsonReply(
           request,
           `{"Images":[${page.join(',')}],"Offset":${offset},"Total":${found.length},"NextOffset":${next}}`,
         );
       },
-      {
-        query: t.Object({
-          directory: t.Optional(t.String({ description: 'Only images in this directory or below it' })),
-          name: t.Optional(t.String({ description: 'Only images whose names contain this text' })),
-          createdBy: t.Optional(t.String({ description: 'Only images of this user' })),
-          tag: t.Optional(t.String({ description: 'Only images with this tag: `key` or `key=value`' })),
-          expiring: t.Optional(t.BooleanString({ description: 'Only images that expire (or do not)' })),
-          sort: t.Optional(t.UnionEnum(['name', 'created', 'size'])),
-          order: t.Optional(t.UnionEnum(['asc', 'desc'])),
-          offset: t.Optional(t.Integer({ minimum: 0, maximum: 1_000_000_000 })),
-          limit: t.Optional(t.Integer({ minimum: 1, maximum: MAX_PAGE, description: '100 if not given' })),
-        }),
-        detail: describe(LIST_DOC),
-      },
+      { detail: describe(LIST_DOC) },
     )
     .get('/images/*', ({ request }) => {
       const path = resolve(request);

@@ -92,12 +92,12 @@ function ofSchema(schema: Schema, name: string): Json {
       return [ofSchema(schema.elem as Schema, name)];
     case 'map':
       return {};
-    case 'union':
-      return null;
     case 'pointer':
       return name === 'Image' ? EXAMPLE_IMAGE : ofSchema(schema.elem as Schema, name);
     case 'struct':
       return ofStruct(schema);
+    default:
+      return null;
   }
 }
 

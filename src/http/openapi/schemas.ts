@@ -70,6 +70,8 @@ class Components {
             ),
           },
         };
+      default:
+        throw new Error(`no message has a field of kind ${schema.kind}`);
     }
   }
 

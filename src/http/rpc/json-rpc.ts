@@ -22,6 +22,7 @@ const INTERNAL_ERROR = -32603;
 const SERVER_ERROR = -32000;
 
 function errorNumber(error: ImageServerError): number {
+  if (error.cause instanceof SyntaxError) return PARSE_ERROR;
   if (error.code === 'INVALID_REQUEST') return INVALID_PARAMS;
   if (error.code === 'METHOD_NOT_FOUND') return METHOD_NOT_FOUND;
   if (error.code === 'INTERNAL') return INTERNAL_ERROR;
