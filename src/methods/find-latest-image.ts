@@ -1,4 +1,4 @@
-import { asImageServerError } from '../errors.ts';
+import { asImageServerError, ImageServerError } from '../errors.ts';
 import type { ImageEntry } from '../store/types.ts';
 import { FindLatestImageRequest, FindLatestImageResponse } from '../wire/messages/imageserver.ts';
 import { isZeroTime } from '../wire/time.ts';
@@ -21,7 +21,7 @@ export const findLatestImage = defineUnary({
   mutates: false,
   request: FindLatestImageRequest,
   reply: FindLatestImageResponse,
-  handle(services, request) {
+  handle(services, request, call) {
     const { BuildCommitId, IgnoreExpiringImages, TagsToMatch } = request;
     try {
       const entry = services.images.findLatest(
@@ -37,7 +37,9 @@ export const findLatestImage = defineUnary({
     } catch (thrown) {
       const error = asImageServerError(thrown);
       if (error.code !== 'DIRECTORY_NOT_FOUND') throw error;
-      return { ImageName: '', Error: `unknown directory: ${request.DirectoryName}` };
+      const text = `unknown directory: ${request.DirectoryName}`;
+      call.failure = new ImageServerError('DIRECTORY_NOT_FOUND', text, { cause: error });
+      return { ImageName: '', Error: text };
     }
   },
 });

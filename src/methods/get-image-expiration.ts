@@ -1,5 +1,6 @@
 import { GetImageExpirationRequest, GetImageExpirationResponse } from '../wire/messages/imageserver.ts';
 import { ZERO_TIME } from '../wire/time.ts';
+import { ImageServerError } from '../errors.ts';
 import { defineUnary } from './method.ts';
 
 export const getImageExpiration = defineUnary({
@@ -10,10 +11,10 @@ export const getImageExpiration = defineUnary({
   mutates: false,
   request: GetImageExpirationRequest,
   reply: GetImageExpirationResponse,
-  handle(services, request) {
+  handle(services, request, call) {
     const entry = services.images.get(request.ImageName);
-    return entry
-      ? { Error: '', ExpiresAt: entry.expiresAt }
-      : { Error: 'image not found', ExpiresAt: ZERO_TIME };
+    if (entry) return { Error: '', ExpiresAt: entry.expiresAt };
+    call.failure = new ImageServerError('IMAGE_NOT_FOUND', 'image not found');
+    return { Error: call.failure.message, ExpiresAt: ZERO_TIME };
   },
 });
