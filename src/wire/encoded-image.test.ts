@@ -163,7 +163,7 @@ describe('encoded images', () => {
     expect(summary.problems).toEqual([
       'bad name of a directory entry: ".."',
       'duplicate computed inode: computed2',
-      'no inode 99 for entry: ".."',
+      'no inode 99 for an entry of the root directory',
     ]);
   });
 });

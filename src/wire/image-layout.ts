@@ -1,5 +1,6 @@
 /** Where the fields of an encoded image lie in its messages, so that some can be replaced without decoding the rest. */
-import { badData } from './gob/cursor.ts';
+import { badData, Cursor } from './gob/cursor.ts';
+import { WireTypes } from './gob/wire-types.ts';
 import { GobWriter } from './gob/writer.ts';
 
 /** A top-level field of the Image struct; positions are offsets into the whole stream. */
@@ -14,7 +15,7 @@ export interface FieldSpan {
 
 export interface ImageLayout {
   readonly fields: readonly FieldSpan[];
-  /** Where the byte ending the struct stands. */
+  /** Where the byte ending the struct stands, or would stand: it may be missing at the end of a message. */
   readonly structEnd: number;
 }
 
@@ -24,7 +25,7 @@ export interface Edit {
   readonly bytes: Uint8Array;
 }
 
-/** Reads the count of the message at `at`. */
+/** Payload of the message whose count begins at `at`. */
 export function messageAt(bytes: Uint8Array, at: number): { start: number; end: number } {
   const first = bytes[at];
   if (first === undefined) throw badData('unexpected EOF');
@@ -36,47 +37,73 @@ export function messageAt(bytes: Uint8Array, at: number): { start: number; end: 
     count = 0;
     for (let index = 0; index < width; index++) count = count * 256 + (bytes[start++] ?? 0);
   }
+  if (count === 0) throw badData('EOF');
   if (start + count > bytes.length) throw badData('unexpected EOF');
   return { start, end: start + count };
 }
 
-/** Applies edits, each inside one message, and mends the counts of the messages they touch. */
-export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
-  const sorted = edits.toSorted((a, b) => a.start - b.start || a.end - b.end);
-  const out = new GobWriter();
-  out.reserve(bytes.length + 1024);
-  let next = 0;
-  for (let at = 0; at < bytes.length; ) {
-    const { start, end } = messageAt(bytes, at);
-    let growth = 0;
-    let last = next;
-    for (
-      ;
-      last < sorted.length && (sorted[last] as Edit).end <= end && (sorted[last] as Edit).start >= start;
-      last++
-    ) {
-      const edit = sorted[last] as Edit;
-      growth += edit.bytes.length - (edit.end - edit.start);
-    }
-    out.uint(end - start + growth);
-    let from = start;
-    for (; next < last; next++) {
-      const edit = sorted[next] as Edit;
-      out.raw(bytes.subarray(from, edit.start));
-      out.raw(edit.bytes);
-      from = edit.end;
-    }
-    out.raw(bytes.subarray(from, end));
-    at = end;
-  }
-  if (next !== sorted.length) throw new Error('an edit crosses messages');
-  return out.take();
+export interface StreamHead {
+  readonly types: WireTypes;
+  /** Where the count of the first value message begins: before it are definitions only. */
+  readonly at: number;
+  /** Payload of the first value message, and its type id. */
+  readonly start: number;
+  readonly end: number;
+  readonly id: number;
+  /** Behind the id. */
+  readonly body: number;
 }
 
-function delta(value: number): Uint8Array {
+/** Reads the definitions at the beginning of a stream. */
+export function readHead(bytes: Uint8Array): StreamHead {
+  const cursor = new Cursor();
+  let types = WireTypes.none;
+  for (let at = 0; ; ) {
+    const { start, end } = messageAt(bytes, at);
+    cursor.set(bytes.subarray(start, end));
+    const id = cursor.int();
+    if (id >= 0) return { types, at, start, end, id, body: start + cursor.at };
+    types = types.define(-id, cursor);
+    at = end;
+  }
+}
+
+/** An unsigned number as gob writes it. */
+export function encodedUint(value: number): Uint8Array {
   const writer = new GobWriter();
   writer.uint(value);
   return writer.take();
+}
+
+/**
+ * Applies edits, each inside one message, and mends the counts of the messages they touch. Everything else is copied
+ * once.
+ */
+export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
+  const sorted = edits.toSorted((a, b) => a.start - b.start || a.end - b.end);
+  const parts: Uint8Array[] = [];
+  let copied = 0;
+  let next = 0;
+  for (let at = 0; at < bytes.length && next < sorted.length; ) {
+    const { start, end } = messageAt(bytes, at);
+    let growth = 0;
+    let last = next;
+    for (let edit = sorted[last]; edit && edit.start >= start && edit.end <= end; edit = sorted[++last])
+      growth += edit.bytes.length - (edit.end - edit.start);
+    if (last > next) {
+      parts.push(bytes.subarray(copied, at), encodedUint(end - start + growth));
+      copied = start;
+      for (; next < last; next++) {
+        const edit = sorted[next] as Edit;
+        parts.push(bytes.subarray(copied, edit.start), edit.bytes);
+        copied = edit.end;
+      }
+    }
+    at = end;
+  }
+  if (next !== sorted.length) throw new Error('an edit crosses messages');
+  parts.push(bytes.subarray(copied));
+  return Buffer.concat(parts);
 }
 
 /**
@@ -102,15 +129,15 @@ export function replaceFields(
   let pending = 0;
   for (const field of [...layout.fields, undefined]) {
     const parts: Uint8Array[] = [];
-    while (
-      pending < added.length &&
-      (added[pending] as { number: number }).number < (field?.number ?? Infinity)
+    for (
+      let one = added[pending];
+      one && one.number < (field?.number ?? Number.POSITIVE_INFINITY);
+      one = added[++pending]
     ) {
-      const { number, bytes } = added[pending++] as { number: number; bytes: Uint8Array };
-      parts.push(delta(number - previous), bytes);
-      previous = number;
+      parts.push(encodedUint(one.number - previous), one.bytes);
+      previous = one.number;
     }
-    if (parts.length > 0 && field) parts.push(delta(field.number - previous));
+    if (parts.length > 0 && field) parts.push(encodedUint(field.number - previous));
     if (parts.length > 0)
       edits.push({
         start: field?.token ?? layout.structEnd,

@@ -3,7 +3,7 @@
  * `http`: ours; the same but for inodes, which carry their `Kind`, and strictness: unknown fields are refused.
  */
 import { ImageServerError } from '../errors.ts';
-import { zeroOf } from './gob/plan.ts';
+import { zeroOf } from './gob/zero.ts';
 import type { Field, Schema, StructSchema } from './schema.ts';
 import { type GoTime, ZERO_TIME } from './time.ts';
 

@@ -27,6 +27,12 @@ export interface BigSchema extends Typed<bigint> {
 }
 export interface FloatSchema extends Typed<number> {
   readonly kind: 'float';
+  /** Go's name; `float64` unless given. */
+  readonly goName?: string;
+}
+/** Real and imaginary part. */
+export interface ComplexSchema extends Typed<readonly [number, number]> {
+  readonly kind: 'complex';
 }
 export interface StringSchema extends Typed<string> {
   readonly kind: 'string';
@@ -71,6 +77,11 @@ export interface UnionSchema<T = unknown> extends Typed<T | null> {
   readonly goName?: string;
   readonly variants: readonly UnionVariant[];
 }
+/** A Go interface holding values of basic types, which gob knows by their Go names. */
+export interface AnySchema extends Typed<{ readonly type: string; readonly value: unknown } | null> {
+  readonly kind: 'any';
+  readonly types: ReadonlyMap<string, Schema>;
+}
 export interface UnionVariant {
   /** Value of the tag property `Kind`. */
   readonly tag: string;
@@ -100,6 +111,8 @@ export type Schema =
   | NumberSchema
   | BigSchema
   | FloatSchema
+  | ComplexSchema
+  | AnySchema
   | StringSchema
   | BytesSchema
   | HashSchema
@@ -128,6 +141,7 @@ export const int64: BigSchema = { kind: 'int', bits: 64, goName: 'int64' };
 /** time.Duration: nanoseconds. */
 export const duration: BigSchema = { kind: 'int', bits: 64, goName: 'time.Duration' };
 export const float64: FloatSchema = { kind: 'float' };
+export const complex128: ComplexSchema = { kind: 'complex' };
 export const string: StringSchema = { kind: 'string' };
 export const bytes: BytesSchema = { kind: 'bytes' };
 export const hash: HashSchema = { kind: 'hash' };
@@ -145,6 +159,24 @@ export function map<K extends Schema, V extends Schema>(key: K, elem: V, goName 
 export function pointer<E extends Schema>(elem: E): PointerSchema<E> {
   return { kind: 'pointer', elem };
 }
+
+/** Any basic type behind `interface {}`. */
+export const anyBasic: AnySchema = {
+  kind: 'any',
+  types: new Map<string, Schema>([
+    ['bool', bool],
+    ['string', string],
+    ['[]uint8', bytes],
+    ['float64', float64],
+    ['complex128', complex128],
+    ...[uint8, uint16, uint32, uint64, int8, int16, int32, int64].map((one): [string, Schema] => [
+      one.goName,
+      one,
+    ]),
+    ['int', { kind: 'int', bits: 64, goName: 'int' }],
+    ['uint', { kind: 'uint', bits: 64, goName: 'uint' }],
+  ]),
+};
 
 type FieldSpec = Schema | Field;
 type SchemaOfSpec<F> = F extends Field<infer S> ? S : F;

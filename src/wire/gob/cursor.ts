@@ -1,5 +1,8 @@
 /** Reads gob's numbers from one message; every read checks that it stays inside. */
 import { ImageServerError } from '../../errors.ts';
+import { asBuffer, decodeText, type Slices } from '../text.ts';
+import { type GoTime, SECONDS_TO_EPOCH } from '../time.ts';
+import { DEFAULT_LIMITS, type GobLimits } from './limits.ts';
 
 /** An error in what the peer sent; texts are those Go's decoder uses where it has one. */
 export function badData(text: string): ImageServerError {
@@ -7,73 +10,181 @@ export function badData(text: string): ImageServerError {
 }
 
 const view = new DataView(new ArrayBuffer(8));
+const hashBytes = new Uint8Array(64);
+const NO_BYTES = Buffer.alloc(0);
+const NANOS = 1_000_000_000n;
 
 export class Cursor {
   at = 0;
   end = 0;
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Buffer = NO_BYTES;
+  /** Nesting at this point of the value. */
+  depth = 0;
+  /** Elements the value may still have. */
+  elements: number;
+
+  constructor(readonly limits: GobLimits = DEFAULT_LIMITS) {
+    this.elements = limits.maxElements;
+  }
 
   /** Starts on another message. */
   set(bytes: Uint8Array): void {
-    this.bytes = bytes;
+    this.bytes = asBuffer(bytes);
     this.at = 0;
     this.end = bytes.length;
   }
+  /** Starts on another value. */
+  renew(): void {
+    this.set(NO_BYTES);
+    this.depth = 0;
+    this.elements = this.limits.maxElements;
+  }
+  /** The bytes from here to the end of the message, one character each. */
+  rest(): string {
+    return (this.bytes as unknown as Slices).latin1Slice(this.at, this.end);
+  }
   get left(): number {
     return this.end - this.at;
+  }
+  /** One level deeper; whoever calls it goes up again with `depth--`. */
+  enter(): void {
+    if (++this.depth > this.limits.maxDepth) throw badData('gob: nesting is too deep');
   }
   byte(): number {
     if (this.at >= this.end) throw badData('unexpected EOF');
     return this.bytes[this.at++] as number;
   }
+  /** The bytes of a longer number; `first` is the negated count of them. */
+  #width(first: number): number {
+    if (first < 0xf8) throw badData('gob: encoded unsigned integer out of range');
+    const width = 256 - first;
+    if (this.end - this.at < width) throw badData('unexpected EOF');
+    return width;
+  }
   /** A number that fits 53 bits; bigger ones come as `Infinity`, which no range check lets through. */
   uint(): number {
     const first = this.byte();
     if (first < 0x80) return first;
-    if (first < 0xf8) throw badData('gob: encoded unsigned integer out of range');
-    const width = 256 - first;
-    if (this.left < width) throw badData('unexpected EOF');
+    const { bytes } = this;
+    if (first === 0xff && this.at < this.end) return bytes[this.at++] as number;
+    const stop = this.at + this.#width(first);
     let value = 0;
-    for (let index = 0; index < width; index++) value = value * 256 + (this.bytes[this.at++] as number);
+    while (this.at < stop) value = value * 256 + (bytes[this.at++] as number);
     return value > Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : value;
   }
   bigUint(): bigint {
     const first = this.byte();
     if (first < 0x80) return BigInt(first);
-    if (first < 0xf8) throw badData('gob: encoded unsigned integer out of range');
-    const width = 256 - first;
-    if (this.left < width) throw badData('unexpected EOF');
+    const width = this.#width(first);
+    const { bytes } = this;
     if (width <= 6) {
       let value = 0;
-      for (let index = 0; index < width; index++) value = value * 256 + (this.bytes[this.at++] as number);
+      const stop = this.at + width;
+      while (this.at < stop) value = value * 256 + (bytes[this.at++] as number);
       return BigInt(value);
     }
     view.setBigUint64(0, 0n);
-    for (let index = 8 - width; index < 8; index++) view.setUint8(index, this.bytes[this.at++] as number);
+    for (let index = 8 - width; index < 8; index++) view.setUint8(index, bytes[this.at++] as number);
     return view.getBigUint64(0);
   }
   bigInt(): bigint {
     const value = this.bigUint();
     return value & 1n ? ~(value >> 1n) : value >> 1n;
   }
+  /** A signed number that fits 52 bits; others come as an infinity. */
   int(): number {
     const value = this.uint();
     if (value <= 0x7fffffff) return value & 1 ? ~(value >>> 1) : value >>> 1;
     return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
   }
+  /** An unsigned number below `limit`; `field` is named in the error. */
+  smallUint(limit: number, field: string): number {
+    const value = this.uint();
+    if (!(value < limit)) throw badData(`value for "${field}" out of range`);
+    return value;
+  }
+  /** A signed number from -limit to limit - 1. */
+  smallInt(limit: number, field: string): number {
+    const value = this.int();
+    if (!(value >= -limit && value < limit)) throw badData(`value for "${field}" out of range`);
+    return value;
+  }
   float(): number {
     view.setBigUint64(0, this.bigUint(), true);
     return view.getFloat64(0);
   }
-  /** A count of elements or bytes; `each` is the least number of bytes an element takes. */
+  /** A count of elements in this message, each of which takes at least `each` bytes. */
   count(each: number, what: string): number {
     const count = this.uint();
-    if (count * each > this.left) throw badData(`gob: bad ${what} length: ${count}`);
+    if (!(count * each <= this.end - this.at)) throw badData(`gob: bad ${what} length: ${count}`);
+    this.spend(count);
     return count;
   }
+  spend(elements: number): void {
+    this.elements -= elements;
+    if (this.elements < 0) throw badData('gob: value has too many elements');
+  }
   take(length: number): Uint8Array {
-    if (length > this.left) throw badData('unexpected EOF');
-    this.at += length;
+    this.skip(length);
     return this.bytes.subarray(this.at - length, this.at);
+  }
+  skip(length: number): void {
+    if (!(length <= this.end - this.at)) throw badData('unexpected EOF');
+    this.at += length;
+  }
+  text(): string {
+    const length = this.uint();
+    if (!(length <= this.end - this.at)) throw badData(`gob: bad string slice length: ${length}`);
+    this.at += length;
+    return decodeText(this.bytes, this.at - length, this.at);
+  }
+  /** An array of 64 unsigned bytes into `into` from `offset` on. */
+  hashInto(into: Uint8Array, offset: number): void {
+    const { bytes, end } = this;
+    let { at } = this;
+    if (bytes[at++] !== 64) {
+      if (at > end) throw badData('unexpected EOF');
+      this.at = at - 1;
+      if (this.uint() !== 64) throw badData('length mismatch in decodeArray');
+      at = this.at;
+    }
+    const start = at;
+    let unusual = 0;
+    for (let index = 0; index < 64; index++) {
+      // Half of the bytes have a count before them, at random: a branch would be guessed wrong all the time.
+      const first = bytes[at] as number;
+      const counted = first >>> 7;
+      unusual |= counted * (first ^ 0xff);
+      at += counted;
+      into[offset + index] = bytes[at++] as number;
+    }
+    if (at > end || unusual !== 0) {
+      this.at = start;
+      for (let index = 0; index < 64; index++) into[offset + index] = this.smallUint(256, 'Hash');
+      at = this.at;
+    }
+    this.at = at;
+  }
+  /** As 128 hex digits. */
+  hash(): string {
+    this.hashInto(hashBytes, 0);
+    return hashBytes.toHex();
+  }
+  /** Go's binary time: version 1, or 2 whose zone has odd seconds. */
+  time(): GoTime {
+    const length = this.uint();
+    this.skip(length);
+    const { bytes } = this;
+    const start = this.at - length;
+    const version = bytes[start];
+    if ((version !== 1 && version !== 2) || length !== 14 + version)
+      throw badData(length === 0 ? 'Time.UnmarshalBinary: no data' : 'Time.UnmarshalBinary: invalid data');
+    const seconds = bytes.readBigInt64BE(start + 1) - SECONDS_TO_EPOCH;
+    const minutes = bytes.readInt16BE(start + 13);
+    const odd = version === 2 ? (bytes[start + 15] as number) : 0;
+    return {
+      unixNanos: seconds * NANOS + BigInt(bytes.readInt32BE(start + 9)),
+      offset: minutes === -1 && version === 1 ? undefined : minutes * 60 + odd,
+    };
   }
 }

@@ -1,56 +1,40 @@
 /**
- * The gob decoder: takes exactly the messages of one value from its source. A fresh one is made for each call, so plans
- * are kept between decoders by what the peer has defined.
+ * The gob decoder: takes exactly the messages of one value from its source. A fresh one is made for each call and costs
+ * next to nothing: definitions and plans are shared between streams.
  */
 import type { Schema, ValueOf } from '../schema.ts';
 import { badData, Cursor } from './cursor.ts';
-import { type Context, makePlan, type Observer, type Pause, type Plan } from './plan.ts';
+import { DEFAULT_LIMITS, type GobLimits } from './limits.ts';
+import { type Context, type Observer, type Pause, type Plan, planOf, type Steps } from './plan.ts';
 import { WireTypes } from './wire-types.ts';
 
+export type { GobLimits } from './limits.ts';
+
 export interface MessageSource {
-  /** Payload of the next message without its count; undefined = clean end of the stream. */
+  /**
+   * Payload of the next message without its count; undefined = clean end of the stream. The bytes must stay as they are
+   * until the next call.
+   */
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
-export interface GobLimits {
-  /** Types one stream may define. */
-  readonly maxTypes: number;
-  /** Bytes of all messages of one value. */
-  readonly maxValueBytes: number;
-}
-
-const DEFAULT_LIMITS: GobLimits = { maxTypes: 1000, maxValueBytes: 512 * 1024 * 1024 };
-/** Plans kept for each schema; peers of one kind all define the same. */
-const MAX_PLANS = 64;
-const keptPlans = new WeakMap<Schema, Map<string, Plan>>();
-
-function keptPlan(schema: Schema, key: string, make: () => Plan): Plan {
-  let plans = keptPlans.get(schema);
-  if (!plans) {
-    plans = new Map();
-    keptPlans.set(schema, plans);
-  }
-  let plan = plans.get(key);
-  if (!plan) {
-    plan = make();
-    if (plans.size >= MAX_PLANS) plans.delete(plans.keys().next().value as string);
-    plans.set(key, plan);
-  }
-  return plan;
-}
+/** A decode that answers later lets others run after this many milliseconds. */
+const SLICE = 3;
+/** The stream's clean end. */
+const END = Symbol('end');
+/** A definition has been read: the value is still to come. */
+const MORE = Symbol('more');
 
 export class GobDecoder {
   readonly #source: MessageSource;
-  readonly #limits: GobLimits;
-  readonly #types: WireTypes;
-  readonly #cursor = new Cursor();
+  readonly #cursor: Cursor;
   readonly #observer: Observer | undefined;
+  #types = WireTypes.none;
   #taken = 0;
 
   constructor(source: MessageSource, limits?: Partial<GobLimits>, observer?: Observer) {
     this.#source = source;
-    this.#limits = limits ? { ...DEFAULT_LIMITS, ...limits } : DEFAULT_LIMITS;
-    this.#types = new WireTypes(this.#limits);
+    this.#cursor = new Cursor(limits ? { ...DEFAULT_LIMITS, ...limits } : DEFAULT_LIMITS);
     this.#observer = observer;
   }
 
@@ -58,84 +42,105 @@ export class GobDecoder {
   get cursor(): Cursor {
     return this.#cursor;
   }
+  /** What the peer has defined so far. */
+  get types(): WireTypes {
+    return this.#types;
+  }
 
   /**
    * The next value; undefined at a clean end between values. Answers at once when the source does. Throws
-   * INVALID_REQUEST, with Go's text where it has one.
+   * INVALID_REQUEST, with Go's text where it has one; the stream is then of no further use.
    */
   decode<S extends Schema>(schema: S): ValueOf<S> | undefined | Promise<ValueOf<S> | undefined> {
+    type Answer = ValueOf<S> | undefined;
     this.#taken = 0;
-    return this.#drive(this.#steps(schema)) as ValueOf<S> | undefined | Promise<ValueOf<S> | undefined>;
-  }
-
-  #drive<T>(steps: Generator<Pause, T, void>): T | Promise<T> {
-    for (let step = steps.next(); ; step = steps.next()) {
-      if (step.done) return step.value;
-      if (step.value === 'breath') continue;
+    this.#cursor.renew();
+    for (;;) {
       const message = this.#source.next();
-      if (message instanceof Promise) return this.#driveLater(steps, message);
-      this.#accept(message);
+      if (message instanceof Promise) return this.#later(schema, message) as Promise<Answer>;
+      const value = this.#begin(schema, message);
+      if (value === MORE) continue;
+      if (value === END) return undefined;
+      if (!(value instanceof Paused)) return value as Answer;
+      const { steps } = value;
+      for (let step = steps.next(); ; step = steps.next()) {
+        if (step.done) {
+          this.#types = value.context.types;
+          return step.value as Answer;
+        }
+        if (step.value === 'breath') continue;
+        const more = this.#source.next();
+        if (more instanceof Promise) return this.#finish(value, more) as Promise<Answer>;
+        this.#accept(more);
+      }
     }
   }
 
-  async #driveLater<T>(steps: Generator<Pause, T, void>, first: Promise<Uint8Array | undefined>): Promise<T> {
-    this.#accept(await first);
+  async #later(schema: Schema, first: Promise<Uint8Array | undefined>): Promise<unknown> {
+    for (let message = await first; ; message = await this.#source.next()) {
+      const value = this.#begin(schema, message);
+      if (value === MORE) continue;
+      if (value === END) return undefined;
+      return value instanceof Paused ? this.#finish(value) : value;
+    }
+  }
+
+  async #finish({ steps, context }: Paused, pending?: Promise<Uint8Array | undefined>): Promise<unknown> {
+    if (pending) this.#accept(await pending);
     let since = performance.now();
     for (let step = steps.next(); ; step = steps.next()) {
-      if (step.done) return step.value;
-      if (step.value === 'message') this.#accept(await this.#source.next());
-      else if (performance.now() - since > 3) {
-        await new Promise((resolve) => setImmediate(resolve));
+      if (step.done) {
+        this.#types = context.types;
+        return step.value;
+      }
+      if (step.value === 'message') {
+        this.#accept(await this.#source.next());
+        // Waiting for a source that has everything already lets nobody run.
+      }
+      if (performance.now() - since > SLICE) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
         since = performance.now();
       }
     }
   }
 
   #accept(message: Uint8Array | undefined): void {
-    if (message === undefined) {
-      if (this.#taken === 0) {
-        this.#cursor.set(EMPTY);
-        this.#ended = true;
-        return;
-      }
-      throw badData('unexpected EOF');
-    }
+    if (message === undefined) throw badData('unexpected EOF');
+    const { limits } = this.#cursor;
     if (message.length === 0) throw badData('EOF');
     this.#taken += message.length;
-    if (this.#taken > this.#limits.maxValueBytes) throw badData('gob: value is too big');
+    if (message.length > limits.maxMessageBytes || this.#taken > limits.maxValueBytes)
+      throw badData('gob: value is too big');
     this.#cursor.set(message);
   }
-  #ended = false;
 
-  *#steps(schema: Schema): Generator<Pause, unknown, void> {
+  /** Takes one message: a definition, or a value that is read or begun. */
+  #begin(schema: Schema, message: Uint8Array | undefined): unknown {
+    if (message === undefined && this.#taken === 0) return END;
+    this.#accept(message);
     const cursor = this.#cursor;
-    for (;;) {
-      cursor.set(EMPTY);
-      yield 'message';
-      if (this.#ended) return undefined;
-      const id = cursor.int();
-      if (id < 0) {
-        this.#types.define(-id, cursor);
-        continue;
-      }
-      const type = this.#types.get(id);
-      if (type.kind !== 'struct' && cursor.byte() !== 0)
-        throw badData('gob: corrupted data: non-zero delta for singleton');
-      const signature = `${id};${this.#types.signature}`;
-      const plan = keptPlan(schema, signature, () => makePlan(this.#types, id, schema, '', new Map()));
-      const context: Context = {
-        cursor,
-        types: this.#types,
-        observer: this.#observer,
-        plans: new Map(),
-        depth: 0,
-      };
-      return 'straight' in plan ? plan.straight(context) : yield* plan.steps(context);
+    const id = cursor.int();
+    if (id < 0) {
+      this.#types = this.#types.define(-id, cursor, cursor.limits);
+      return MORE;
     }
+    const types = this.#types;
+    const plan: Plan = planOf(types, id, schema);
+    if (types.get(id).kind !== 'struct' && cursor.byte() !== 0)
+      throw badData('gob: corrupted data: non-zero delta for singleton');
+    if (plan.read) return plan.read(cursor);
+    const context: Context = { cursor, types, observer: this.#observer };
+    return new Paused((plan.steps as (context: Context) => Steps<unknown>)(context), context);
   }
 }
 
-const EMPTY = new Uint8Array(0);
+/** A value that may need further messages. */
+class Paused {
+  constructor(
+    readonly steps: Generator<Pause, unknown, void>,
+    readonly context: Context,
+  ) {}
+}
 
 /** Cuts messages out of bytes that are all there. */
 export class BufferSource implements MessageSource {
@@ -151,7 +156,7 @@ export class BufferSource implements MessageSource {
   next(): Uint8Array | undefined {
     if (this.#cursor.left === 0) return undefined;
     const count = this.#cursor.uint();
-    if (count > this.#cursor.left) throw badData('unexpected EOF');
+    if (!(count <= this.#cursor.left)) throw badData('unexpected EOF');
     return this.#cursor.take(count);
   }
 }
@@ -160,9 +165,10 @@ export class BufferSource implements MessageSource {
 export function decodeOnce<S extends Schema>(
   schema: S,
   bytes: Uint8Array,
+  limits?: Partial<GobLimits>,
 ): { value: ValueOf<S>; used: number } {
   const source = new BufferSource(bytes);
-  const value = new GobDecoder(source).decode(schema);
+  const value = new GobDecoder(source, limits).decode(schema);
   if (value === undefined) throw badData('EOF');
   return { value: value as ValueOf<S>, used: source.at };
 }

@@ -12,6 +12,7 @@ export const BASIC = {
   string: 6,
   complex: 7,
   union: 8,
+  any: 8,
 } as const;
 const FIRST_USER_ID = 65;
 
@@ -34,7 +35,11 @@ export function goNotation(schema: Schema): string {
     case 'string':
       return schema.goName ?? 'string';
     case 'float':
-      return 'float64';
+      return schema.goName ?? 'float64';
+    case 'complex':
+      return 'complex128';
+    case 'any':
+      return 'interface {}';
     case 'bytes':
       return '[]uint8';
     case 'hash':

@@ -1,0 +1,44 @@
+/** Zero values: what a field is when the peer sent nothing for it. */
+import type { Schema, StructSchema } from '../schema.ts';
+import { ZERO_TIME } from '../time.ts';
+
+export const ZERO_HASH = '0'.repeat(128);
+const NO_BYTES = new Uint8Array(0);
+const NO_COMPLEX = Object.freeze([0, 0] as const);
+
+/** The zero value of a schema. Arrays and structs are made anew each time. */
+export function zeroOf(schema: Schema): unknown {
+  switch (schema.kind) {
+    case 'bool':
+      return false;
+    case 'int':
+    case 'uint':
+      return schema.bits === 64 ? 0n : 0;
+    case 'float':
+      return 0;
+    case 'complex':
+      return NO_COMPLEX;
+    case 'string':
+      return '';
+    case 'bytes':
+      return NO_BYTES;
+    case 'hash':
+      return ZERO_HASH;
+    case 'time':
+      return ZERO_TIME;
+    case 'slice':
+      return [];
+    case 'array':
+      return Array.from({ length: schema.length }, () => zeroOf(schema.elem));
+    case 'struct': {
+      const value: Record<string, unknown> = {};
+      for (const [name, field] of (schema as StructSchema).fields) value[name] = zeroOf(field.schema);
+      return value;
+    }
+    case 'map':
+    case 'pointer':
+    case 'union':
+    case 'any':
+      return null;
+  }
+}
