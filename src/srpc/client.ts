@@ -1,49 +1,34 @@
-/** The SRPC client: dials, shakes hands, calls. One call at a time on a connection. */
-import { connect as dial, type Socket } from 'node:net';
+/** The SRPC client: calls on a connection, one at a time. */
+import type { Socket } from 'node:net';
 import { ImageServerError } from '../errors.ts';
 import type { ObjectReader } from '../store/types.ts';
 import { GobDecoder } from '../wire/gob/decoder.ts';
 import { GobEncoder } from '../wire/gob/encoder.ts';
 import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
-import { SocketReader } from './reader.ts';
+import { type ConnectOptions, type Established, establish } from './connect.ts';
+import { tlsText } from './dial.ts';
+import { type LineLimits, SocketReader } from './reader.ts';
+import { RemoteError } from './remote-error.ts';
 import { SocketWriter } from './writer.ts';
 
-/** An error line of the server, verbatim. */
-export class RemoteError extends ImageServerError {
-  constructor(message: string) {
-    super(codeOf(message), message);
-    this.name = 'RemoteError';
-  }
-}
-
-/** The stable code behind a text of the original or ours. */
-function codeOf(text: string): ImageServerError['code'] {
-  if (/^access to method denied|no access to image|no membership of/.test(text)) return 'ACCESS_DENIED';
-  if (/already exists/.test(text)) return 'IMAGE_EXISTS';
-  if (/image (does not exist|not found)/.test(text)) return 'IMAGE_NOT_FOUND';
-  if (/not available|unknown objects?/.test(text)) return 'OBJECTS_MISSING';
-  if (/unknown (service|method)/.test(text)) return 'METHOD_NOT_FOUND';
-  if (/no space left/.test(text)) return 'NO_SPACE';
-  return 'INVALID_REQUEST';
-}
-
-export interface ConnectOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Milliseconds for dialling and the handshake. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
+export type { ClientTlsOptions, ConnectOptions } from './connect.ts';
+export type { ClientKeyPair } from './dial.ts';
+export { RemoteError } from './remote-error.ts';
 
 /** The two sides of one streaming call. */
 export interface ClientChannel {
+  /** The next value; undefined if the server closed between values. */
   receive<S extends Schema>(schema: S): Promise<ValueOf<S> | undefined>;
+  /** Buffered; a promise, if one is returned, tells when more may be sent. */
   send<S extends Schema>(schema: S, value: ValueOf<S>): void | Promise<void>;
   write(data: Uint8Array): void | Promise<void>;
+  /** Sends `size` bytes of an open file from `offset`. */
   sendFile(object: Pick<ObjectReader, 'fd' | 'size'>, offset?: number): Promise<void>;
   flush(): Promise<void>;
+  /** The next `length` raw bytes; each chunk is only valid until the next is asked for. */
   bytes(length: number): AsyncIterable<Uint8Array>;
   take(length: number): Promise<Uint8Array>;
+  /** A line of text, e.g. the status line: empty = success. */
   readLine(): Promise<string>;
   /** The raw source of gob messages, for values that stay encoded. */
   readonly messages: SocketReader;
@@ -51,12 +36,20 @@ export interface ClientChannel {
   end(): void;
 }
 
+export interface CallOptions {
+  /** The connection is closed if the answer is not there by then. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface SrpcClient {
+  /** Throws RemoteError with the server's text; any other failure closes the connection. */
   call<Q extends StructSchema, R extends StructSchema>(
     method: string,
     request: Q,
     reply: R,
     value: ValueOf<Q>,
+    options?: CallOptions,
   ): Promise<ValueOf<R>>;
   open(method: string): Promise<ClientChannel>;
   ping(): Promise<void>;
@@ -64,64 +57,53 @@ export interface SrpcClient {
   readonly closed: boolean;
 }
 
-const DEFAULT_TIMEOUT_MS = 15_000;
-
-function dialError(error: NodeJS.ErrnoException, { host, port }: ConnectOptions): ImageServerError {
-  const texts: Record<string, string> = {
-    ECONNREFUSED: 'connection refused',
-    EHOSTUNREACH: 'no route to host',
-    ENOTFOUND: `dial tcp: lookup ${host}: no such host`,
-    EAI_AGAIN: `dial tcp: lookup ${host}: temporary failure in name resolution`,
-    ETIMEDOUT: 'connection timed out',
-  };
-  const text = texts[error.code ?? ''] ?? error.message;
-  return new ImageServerError('UNAVAILABLE', `${host}:${port}: ${text}`, { cause: error });
-}
-
-function dialSocket(options: ConnectOptions): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const host = options.host.replace(/\*.*$/, '').replace(/^\[(.*)\]$/, '$1');
-    const socket = dial({ host, port: options.port, noDelay: true, keepAlive: true });
-    const fail = (error: Error) => {
-      clearTimeout(timer);
-      socket.destroy();
-      reject(dialError(error, options));
-    };
-    const timer = setTimeout(
-      () => fail(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
-      options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    );
-    options.signal?.addEventListener('abort', () => socket.destroy(), { once: true });
-    socket.once('error', fail);
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      socket.off('error', fail);
-      socket.on('error', () => socket.destroy());
-      resolve(socket);
-    });
-  });
-}
+/** Lines of a server: error texts, names of images. */
+const ANSWER_LINE: LineLimits = { maxBytes: 1024 * 1024, timeoutMs: 0 };
 
 class Client implements SrpcClient {
+  readonly #socket: Socket;
+  readonly #reader: SocketReader;
+  readonly #writer: SocketWriter;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #gone: Promise<void>;
 
-  constructor(
-    readonly socket: Socket,
-    readonly reader: SocketReader,
-    readonly writer: SocketWriter,
-  ) {}
-
-  get closed(): boolean {
-    return this.socket.destroyed || this.reader.ended;
+  constructor({ socket, plain, rest }: Established, signal?: AbortSignal) {
+    this.#socket = socket;
+    this.#writer = new SocketWriter(socket, plain);
+    this.#reader = new SocketReader(socket, { initial: rest, onWait: () => this.#flushQuietly() });
+    const abort = () => socket.destroy();
+    signal?.addEventListener('abort', abort);
+    this.#gone = new Promise((resolve) => {
+      socket.once('close', () => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      });
+    });
+    if (signal?.aborted) abort();
   }
 
-  async line(): Promise<string> {
-    const line = await this.reader.readLine();
-    if (line === undefined) {
-      this.close();
-      throw new ImageServerError('UNAVAILABLE', 'EOF', { cause: this.reader.failure });
+  get closed(): boolean {
+    return this.#socket.destroyed || this.#reader.ended;
+  }
+
+  #flushQuietly(): void {
+    try {
+      Promise.resolve(this.#writer.flush()).catch(() => undefined);
+    } catch {
+      // The reader is told of the closed connection, too.
     }
-    return line;
+  }
+
+  async #line(): Promise<string> {
+    const line = await this.#reader.readLine(ANSWER_LINE);
+    if (line === undefined) throw this.#ended();
+    return Buffer.from(line, 'latin1').toString('utf8');
+  }
+
+  #ended(): ImageServerError {
+    const { failure } = this.#reader;
+    const text = failure === undefined ? 'EOF' : tlsText(failure);
+    return new ImageServerError('UNAVAILABLE', text, failure === undefined ? {} : { cause: failure });
   }
 
   /** Calls wait for each other: the connection carries one at a time. */
@@ -129,8 +111,19 @@ class Client implements SrpcClient {
     const before = this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = promise;
-    await before;
+    await Promise.race([before, this.#gone]);
+    if (this.closed) {
+      resolve();
+      throw this.#ended();
+    }
     return resolve;
+  }
+
+  /** Begins a call: says the method, waits until it is accepted. */
+  async #begin(method: string): Promise<void> {
+    this.#writer.writeLatin1(`${method}\n`);
+    const accepted = await this.#line();
+    if (accepted !== '') throw new RemoteError(accepted);
   }
 
   async call<Q extends StructSchema, R extends StructSchema>(
@@ -138,24 +131,36 @@ class Client implements SrpcClient {
     request: Q,
     reply: R,
     value: ValueOf<Q>,
+    options: CallOptions = {},
   ): Promise<ValueOf<R>> {
     const done = await this.#turn();
+    let reason: ImageServerError | undefined;
+    const giveUp = (error: ImageServerError) => {
+      reason = error;
+      this.close();
+    };
+    const timer =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => giveUp(new ImageServerError('TIMEOUT', 'timed out')), options.timeoutMs);
+    const abort = () => giveUp(new ImageServerError('CANCELLED', 'cancelled'));
+    options.signal?.addEventListener('abort', abort);
     try {
-      this.writer.write(Buffer.from(`${method}\n`));
-      await this.writer.flush();
-      const accepted = await this.line();
-      if (accepted !== '') throw new RemoteError(accepted);
-      await this.writer.write(new GobEncoder().encode(request, value));
-      await this.writer.flush();
-      const error = await this.line();
+      if (options.signal?.aborted) abort();
+      await this.#begin(method);
+      const blocked = this.#writer.write(new GobEncoder().encode(request, value));
+      if (blocked) await blocked;
+      const error = await this.#line();
       if (error !== '') throw new RemoteError(error);
-      const result = await new GobDecoder(this.reader).decode(reply);
-      if (result === undefined) throw new ImageServerError('UNAVAILABLE', 'EOF');
+      const result = await new GobDecoder(this.#reader).decode(reply);
+      if (result === undefined) throw this.#ended();
       return result;
     } catch (error) {
       if (!(error instanceof RemoteError)) this.close();
-      throw error;
+      throw reason ?? error;
     } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', abort);
       done();
     }
   }
@@ -163,27 +168,25 @@ class Client implements SrpcClient {
   async open(method: string): Promise<ClientChannel> {
     const done = await this.#turn();
     try {
-      this.writer.write(Buffer.from(`${method}\n`));
-      await this.writer.flush();
-      const accepted = await this.line();
-      if (accepted !== '') throw new RemoteError(accepted);
+      await this.#begin(method);
     } catch (error) {
       if (!(error instanceof RemoteError)) this.close();
       done();
       throw error;
     }
     const encoder = new GobEncoder();
-    const decoder = new GobDecoder(this.reader);
-    const { reader, writer } = this;
+    const decoder = new GobDecoder(this.#reader);
+    const reader = this.#reader;
+    const writer = this.#writer;
     return {
       receive: async (schema) => decoder.decode(schema),
       send: (schema, value) => writer.write(encoder.encode(schema, value)),
       write: (data) => writer.write(data),
-      sendFile: (object, offset = 0) => writer.sendFile(object.fd, offset, object.size),
+      sendFile: async (object, offset = 0) => writer.sendFile(object.fd, offset, object.size),
       flush: async () => writer.flush(),
       bytes: (length) => reader.bytes(length),
-      take: (length) => reader.take(length),
-      readLine: () => this.line(),
+      take: async (length) => reader.take(length),
+      readLine: () => this.#line(),
       messages: reader,
       end: done,
     };
@@ -192,37 +195,30 @@ class Client implements SrpcClient {
   async ping(): Promise<void> {
     const done = await this.#turn();
     try {
-      this.writer.write(Buffer.from('\n'));
-      await this.writer.flush();
-      await this.line();
+      this.#writer.writeByte(10);
+      await this.#line();
+    } catch (error) {
+      this.close();
+      throw error;
     } finally {
       done();
     }
   }
 
   close(): void {
-    this.socket.destroy();
+    this.#socket.destroy();
   }
 }
 
-/** Opens a connection. Throws UNAVAILABLE with the texts of the original's tools, UNAUTHENTICATED if TLS is required. */
-export async function connectSrpc(options: ConnectOptions): Promise<SrpcClient> {
-  const socket = await dialSocket(options);
-  const client = new Client(socket, new SocketReader(socket), new SocketWriter(socket, true));
-  const where = `${options.host}:${options.port}`;
-  const timer = setTimeout(() => socket.destroy(), options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  try {
-    socket.write('CONNECT /_goSRPC_/ HTTP/1.0\n\n');
-    const status = /^HTTP\/\d\.\d (\d+ ?.*?)\r?$/.exec(await client.line())?.[1] ?? '';
-    while ((await client.line()).trim() !== '');
-    if (status === '200 Connected to Go SRPC') return client;
-    socket.destroy();
-    if (status.startsWith('405'))
-      throw new ImageServerError('UNAUTHENTICATED', `${where}: missing certificate`);
-    if (status.startsWith('401')) throw new ImageServerError('UNAUTHENTICATED', `${where}: bad certificate`);
-    if (status.startsWith('404')) throw new ImageServerError('UNAVAILABLE', `${where}: no SRPC endpoint`);
-    throw new ImageServerError('UNAVAILABLE', `${where}: unexpected HTTP response: ${status}`);
-  } finally {
-    clearTimeout(timer);
-  }
+/**
+ * Opens a connection. Throws with the texts of the original's tools: UNAVAILABLE (`host:port: connection refused`, `no
+ * such host`, `no SRPC endpoint` …), UNAUTHENTICATED (`missing certificate`, `bad certificate`), TIMEOUT, CANCELLED.
+ */
+export function connectSrpc(options: ConnectOptions): Promise<SrpcClient> {
+  return establish(options, async (established) => {
+    const client = new Client(established, options.signal);
+    // TLS 1.3 tells that a certificate is refused only after the handshake: a ping finds out.
+    if (!established.plain) await client.ping();
+    return client;
+  });
 }

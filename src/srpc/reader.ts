@@ -1,251 +1,288 @@
 /**
- * What comes in on a connection: lines, gob messages and raw bytes share one buffer. Answers at once when the bytes are
- * here already; pauses the socket when nobody reads.
+ * What comes in on a connection: lines, gob messages, JSON values and raw bytes share one buffer, and none of them reads
+ * ahead. Answers at once (without a promise) when the bytes are here already, and pauses the socket when nobody reads.
  */
 import type { Socket } from 'node:net';
 import { ImageServerError } from '../errors.ts';
 import { badData } from '../wire/gob/cursor.ts';
 import type { MessageSource } from '../wire/gob/decoder.ts';
+import { ByteQueue } from './byte-queue.ts';
+import { JsonEnd } from './json-value.ts';
 
 /** Bytes buffered before the socket is paused. */
-const HIGH_WATER = 1024 * 1024;
-/** Largest gob message, bytes. */
+const HIGH_WATER = 256 * 1024;
+/** Largest gob message, bytes: an image of more than a million inodes. */
 const MAX_MESSAGE = 256 * 1024 * 1024;
-/** Longest method line, bytes. */
-const MAX_LINE = 4096;
-const NEWLINE = 10;
-/** Chunks handed out for raw runs are at most this big. */
+/** Raw runs are handed out in chunks of at most this many bytes. */
 const MAX_CHUNK = 1024 * 1024;
+const NEWLINE = 10;
+const RETURN = 13;
+const NOTHING = new Uint8Array(0);
+
+export interface ReaderOptions {
+  /** Bytes that were read from the socket already. */
+  readonly initial?: Uint8Array;
+  /** Called before the reader begins to wait: what was promised to the peer must be on its way then. */
+  readonly onWait?: () => void;
+}
+
+export interface LineLimits {
+  /** Bytes, the newline included. */
+  readonly maxBytes: number;
+  /** Milliseconds a line may take from its first byte; 0 = for ever. */
+  readonly timeoutMs: number;
+}
 
 export class SocketReader implements MessageSource {
   readonly #socket: Socket;
-  #chunks: Uint8Array[] = [];
-  /** Offset of the first unread byte in the first chunk. */
-  #offset = 0;
-  #buffered = 0;
+  readonly #queue = new ByteQueue();
+  readonly #onWait: (() => void) | undefined;
   #ended = false;
   #failure: Error | undefined;
   #paused = false;
+  #discarding = false;
   #wake: (() => void) | undefined;
+  #read = 0;
 
-  constructor(socket: Socket, initial?: Uint8Array) {
+  constructor(socket: Socket, options: ReaderOptions = {}) {
     this.#socket = socket;
-    if (initial?.length) this.#push(initial);
+    this.#onWait = options.onWait;
+    if (options.initial) this.#queue.push(options.initial);
     socket.on('data', (chunk: Uint8Array) => this.#push(chunk));
-    const end = () => {
-      this.#ended = true;
-      this.#wakeUp();
-    };
-    socket.on('end', end);
-    socket.on('close', end);
+    socket.on('end', () => this.#end());
+    socket.on('close', () => this.#end());
     socket.on('error', (error) => {
-      this.#failure = error;
-      end();
+      this.#failure ??= error;
+      this.#end();
     });
+    if (socket.destroyed || socket.readableEnded) this.#ended = true;
+    socket.resume();
   }
 
-  /** The peer will send nothing more (what is buffered may still be read). */
+  /** The peer will send nothing more; what is buffered may still be read. */
   get ended(): boolean {
     return this.#ended;
   }
+  /** Bytes that can be read without waiting. */
   get buffered(): number {
-    return this.#buffered;
+    return this.#queue.length;
   }
+  /** Why the stream broke off, if it did not end by itself. */
   get failure(): Error | undefined {
     return this.#failure;
   }
+  /** Bytes taken so far. */
+  get bytesTaken(): number {
+    return this.#read - this.#queue.length;
+  }
+
+  /** Everything that comes from now on is dropped: only the end matters any more. */
+  discard(): void {
+    this.#discarding = true;
+    this.#queue.clear();
+    this.#unpause();
+  }
 
   #push(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
-    this.#buffered += chunk.length;
-    if (this.#buffered > HIGH_WATER && !this.#paused) {
+    this.#read += chunk.length;
+    if (this.#discarding) return;
+    this.#queue.push(chunk);
+    if (this.#queue.length > HIGH_WATER && !this.#paused) {
       this.#paused = true;
       this.#socket.pause();
     }
     this.#wakeUp();
   }
+  #end(): void {
+    this.#ended = true;
+    this.#wakeUp();
+  }
   #wakeUp(): void {
-    this.#wake?.();
+    const wake = this.#wake;
     this.#wake = undefined;
+    wake?.();
   }
-  #consume(length: number): void {
-    this.#buffered -= length;
-    this.#offset += length;
-    while (this.#chunks.length > 0 && this.#offset >= (this.#chunks[0] as Uint8Array).length) {
-      this.#offset -= (this.#chunks[0] as Uint8Array).length;
-      this.#chunks.shift();
-    }
-    if (this.#paused && this.#buffered < HIGH_WATER / 2) {
-      this.#paused = false;
-      this.#socket.resume();
-    }
+  #unpause(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
   }
+  #consumed(): void {
+    if (this.#paused && this.#queue.length < HIGH_WATER / 2) this.#unpause();
+  }
+  #take(length: number): Uint8Array {
+    const bytes = this.#queue.take(length);
+    this.#consumed();
+    return bytes;
+  }
+
   /** Waits for more bytes; false if none will come. */
   async #more(): Promise<boolean> {
     if (this.#ended) return false;
-    // A reader that wants more than the high-water mark must not wait on a paused socket.
-    if (this.#paused) {
-      this.#paused = false;
-      this.#socket.resume();
-    }
-    const before = this.#buffered;
+    this.#onWait?.();
+    // Somebody may want more in one piece than what makes the socket pause.
+    this.#unpause();
+    const before = this.#read;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    return this.#buffered > before || !this.#ended;
+    return this.#read > before;
   }
 
-  /** The first `length` unread bytes as one piece, which stays valid. */
-  #peek(length: number): Uint8Array {
-    const first = this.#chunks[0] as Uint8Array;
-    if (first.length - this.#offset >= length) return first.subarray(this.#offset, this.#offset + length);
-    const joined = Buffer.allocUnsafe(length);
-    let filled = 0;
-    let offset = this.#offset;
-    for (const chunk of this.#chunks) {
-      const part = chunk.subarray(offset, offset + length - filled);
-      joined.set(part, filled);
-      filled += part.length;
-      offset = 0;
-      if (filled === length) break;
-    }
-    return joined;
+  /**
+   * The next line without its newline, one character for each byte; undefined at the end of the stream (a line that was
+   * begun is lost). Throws TOO_LARGE, TIMEOUT.
+   */
+  readLine(limits: LineLimits): string | undefined | Promise<string | undefined> {
+    const end = this.#queue.indexOf(NEWLINE);
+    if (end < 0) return this.#lineLater(limits);
+    return this.#line(end, limits);
   }
-
-  /** Bytes until and with the newline, if it is buffered. */
-  #lineLength(): number {
-    let scanned = 0;
-    let offset = this.#offset;
-    for (const chunk of this.#chunks) {
-      const found = chunk.indexOf(NEWLINE, offset);
-      if (found >= 0) return scanned + found - offset + 1;
-      scanned += chunk.length - offset;
-      offset = 0;
-    }
-    return -1;
+  #line(end: number, { maxBytes }: LineLimits): string {
+    if (end >= maxBytes) throw new ImageServerError('TOO_LARGE', 'line is too long');
+    const bytes = this.#take(end + 1);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('latin1');
   }
-
-  /** The next line without its newline; undefined at the end of the stream. Throws for lines that are too long. */
-  readLine(): string | undefined | Promise<string | undefined> {
-    const length = this.#lineLength();
-    if (length < 0) return this.#lineLater();
-    return this.#line(length);
-  }
-  #line(length: number): string {
-    if (length > MAX_LINE) throw new ImageServerError('TOO_LARGE', 'line is too long');
-    const line = Buffer.from(this.#peek(length).subarray(0, length - 1)).toString('utf8');
-    this.#consume(length);
-    return line;
-  }
-  async #lineLater(): Promise<string | undefined> {
-    for (;;) {
-      if (this.#buffered > MAX_LINE) throw new ImageServerError('TOO_LARGE', 'line is too long');
-      if (!(await this.#more())) return undefined;
-      const length = this.#lineLength();
-      if (length >= 0) return this.#line(length);
+  async #lineLater(limits: LineLimits): Promise<string | undefined> {
+    let deadline: NodeJS.Timeout | undefined;
+    try {
+      for (;;) {
+        if (this.#queue.length >= limits.maxBytes)
+          throw new ImageServerError('TOO_LARGE', 'line is too long');
+        if (this.#queue.length > 0 && limits.timeoutMs > 0)
+          deadline ??= setTimeout(() => this.#timeOut(), limits.timeoutMs);
+        if (!(await this.#more())) {
+          if (this.#failure instanceof ImageServerError) throw this.#failure;
+          return undefined;
+        }
+        const end = this.#queue.indexOf(NEWLINE);
+        if (end >= 0) return this.#line(end, limits);
+      }
+    } finally {
+      clearTimeout(deadline);
     }
   }
+  #timeOut(): void {
+    this.#failure = new ImageServerError('TIMEOUT', 'the peer took too long');
+    this.#end();
+  }
 
-  /** Payload of the next gob message. */
+  /** Payload of the next gob message; undefined at a clean end. Throws INVALID_REQUEST with Go's texts. */
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    if (this.#buffered === 0) return this.#messageLater();
-    const count = this.#messageCount();
-    if (!count || this.#buffered < count.head + count.size) return this.#messageLater();
-    return this.#message(count);
+    const head = this.#messageHead();
+    if (head === 0) return this.#messageLater();
+    return this.#message(head);
   }
-  /** Size of the next message and of its count, if the count is buffered. */
-  #messageCount(): { head: number; size: number } | undefined {
-    const first = this.#peek(1)[0] as number;
-    if (first < 0x80) return { head: 1, size: first };
+  #messageSize = 0;
+  /** Bytes of the count if the whole message is buffered, else 0. Sets `#messageSize`. */
+  #messageHead(): number {
+    const queue = this.#queue;
+    if (queue.length === 0) return 0;
+    const first = queue.byteAt(0);
+    if (first < 0x80) {
+      this.#messageSize = first;
+      return queue.length > first ? 1 : 0;
+    }
     if (first < 0xf8) throw badData('gob: invalid message length');
     const width = 256 - first;
-    if (this.#buffered < 1 + width) return undefined;
+    if (queue.length <= width) return 0;
     let size = 0;
-    for (const byte of this.#peek(1 + width).subarray(1)) size = size * 256 + byte;
+    for (let index = 1; index <= width; index++) size = size * 256 + queue.byteAt(index);
     if (size > MAX_MESSAGE) throw badData('invalid message length');
-    return { head: 1 + width, size };
+    this.#messageSize = size;
+    return queue.length >= 1 + width + size ? 1 + width : 0;
   }
-  #message({ head, size }: { head: number; size: number }): Uint8Array {
-    this.#consume(head);
-    if (size === 0) return new Uint8Array(0);
-    const message = this.#peek(size);
-    this.#consume(size);
-    return message;
+  #message(head: number): Uint8Array {
+    this.#queue.skip(head);
+    return this.#take(this.#messageSize);
   }
   async #messageLater(): Promise<Uint8Array | undefined> {
     for (;;) {
       if (!(await this.#more())) {
-        if (this.#buffered === 0) return undefined;
-        throw badData('unexpected EOF');
+        if (this.#queue.length === 0) return undefined;
+        throw this.#brokenOff();
       }
-      if (this.#buffered === 0) continue;
-      const count = this.#messageCount();
-      if (count && this.#buffered >= count.head + count.size) return this.#message(count);
+      const head = this.#messageHead();
+      if (head > 0) return this.#message(head);
     }
   }
-
-  /** Exactly `length` bytes in one piece. Throws `unexpected EOF`. */
-  async take(length: number): Promise<Uint8Array> {
-    while (this.#buffered < length) if (!(await this.#more())) throw badData('unexpected EOF');
-    if (length === 0) return new Uint8Array(0);
-    const bytes = this.#peek(length);
-    this.#consume(length);
-    return bytes;
+  #brokenOff(): ImageServerError {
+    return badData('unexpected EOF');
   }
 
-  /** Exactly `length` bytes in pieces as they come. Throws `unexpected EOF`. */
-  async *bytes(length: number): AsyncGenerator<Uint8Array> {
+  /** Exactly `length` bytes in one piece. Throws INVALID_REQUEST `unexpected EOF`. */
+  take(length: number): Uint8Array | Promise<Uint8Array> {
+    if (length === 0) return NOTHING;
+    return this.#queue.length >= length ? this.#take(length) : this.#takeLater(length);
+  }
+  async #takeLater(length: number): Promise<Uint8Array> {
+    while (this.#queue.length < length) if (!(await this.#more())) throw this.#brokenOff();
+    return this.#take(length);
+  }
+
+  /** At least one byte and at most `limit`, as they are here; undefined at the end of the stream. */
+  some(limit: number): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    if (this.#queue.length === 0) return this.#someLater(limit);
+    const bytes = this.#queue.takeSome(limit);
+    this.#consumed();
+    return bytes;
+  }
+  async #someLater(limit: number): Promise<Uint8Array | undefined> {
+    if (!(await this.#more())) return undefined;
+    return this.some(limit);
+  }
+
+  /** Exactly `length` bytes in pieces as they come. Throws INVALID_REQUEST `unexpected EOF`. */
+  async *bytes(length: number): AsyncGenerator<Uint8Array, void, void> {
     let left = length;
     while (left > 0) {
-      while (this.#buffered === 0) if (!(await this.#more())) throw badData('unexpected EOF');
-      const first = this.#chunks[0] as Uint8Array;
-      const piece = first.subarray(this.#offset, this.#offset + Math.min(left, MAX_CHUNK));
-      this.#consume(piece.length);
+      const next = this.some(Math.min(left, MAX_CHUNK));
+      const piece = next instanceof Promise ? await next : next;
+      if (!piece) throw this.#brokenOff();
       left -= piece.length;
       yield piece;
     }
   }
 
-  /** One JSON value's text; undefined at the end of the stream. Takes a newline behind it if that is here already. */
+  /**
+   * Text of the next JSON value and the newline behind it, if there is one; nothing else is taken, raw bytes may follow.
+   * Undefined at a clean end. Throws TOO_LARGE, INVALID_REQUEST `unexpected EOF`.
+   */
   async json(maxBytes: number): Promise<string | undefined> {
-    let depth = 0;
-    let inString = false;
-    let escaped = false;
-    let started = false;
-    let scanned = 0;
+    const parts: Uint8Array[] = [];
+    const end = new JsonEnd();
+    let size = 0;
     for (;;) {
-      while (scanned >= this.#buffered) {
-        if (!(await this.#more())) {
-          if (this.#buffered === 0) return undefined;
-          throw badData('unexpected EOF');
-        }
+      const next = this.some(MAX_CHUNK);
+      const chunk = next instanceof Promise ? await next : next;
+      if (!chunk) {
+        if (parts.every((part) => part.every((byte) => byte <= 0x20))) return undefined;
+        throw this.#brokenOff();
       }
-      if (this.#buffered > maxBytes) throw new ImageServerError('TOO_LARGE', 'JSON value is too big');
-      const text = this.#peek(this.#buffered);
-      for (; scanned < text.length; scanned++) {
-        const byte = text[scanned] as number;
-        if (inString) {
-          if (escaped) escaped = false;
-          else if (byte === 0x5c) escaped = true;
-          else if (byte === 0x22) inString = false;
-        } else if (byte === 0x22) inString = started = true;
-        else if (byte === 0x7b || byte === 0x5b) {
-          depth++;
-          started = true;
-        } else if (byte === 0x7d || byte === 0x5d) depth--;
-        else if (byte === NEWLINE && started && depth <= 0) break;
-        else if (byte > 0x20) started = true;
-        if (started && depth <= 0 && !inString && (byte === 0x7d || byte === 0x5d || byte === 0x22)) {
-          scanned++;
-          break;
-        }
-      }
-      const complete = started && depth <= 0 && !inString;
-      if (!complete) continue;
-      const value = Buffer.from(text.subarray(0, scanned)).toString('utf8');
-      this.#consume(scanned);
-      if (this.#buffered > 0 && this.#peek(1)[0] === NEWLINE) this.#consume(1);
-      return value;
+      const used = end.scan(chunk);
+      const part = used < 0 ? chunk : chunk.subarray(0, used);
+      parts.push(part);
+      size += part.length;
+      if (size > maxBytes) throw new ImageServerError('TOO_LARGE', 'JSON value is too big');
+      if (used < 0) continue;
+      if (used < chunk.length) this.#putBack(chunk.subarray(used));
+      await this.#skipNewline();
+      return Buffer.concat(parts, size).toString('utf8');
     }
+  }
+  #putBack(rest: Uint8Array): void {
+    const after = this.#queue.take(this.#queue.length);
+    this.#queue.push(rest);
+    this.#queue.push(after);
+  }
+  /**
+   * Takes the newline that ends a JSON value. Clients may write it separately: it is then on its way, so give it one
+   * turn of the event loop. (One that comes later still is a ping, as with the original.)
+   */
+  async #skipNewline(): Promise<void> {
+    if (this.#queue.length === 0 && !this.#ended) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#queue.length > 1 && this.#queue.byteAt(0) === RETURN && this.#queue.byteAt(1) === NEWLINE)
+      this.#take(2);
+    else if (this.#queue.length > 0 && this.#queue.byteAt(0) === NEWLINE) this.#take(1);
   }
 }

@@ -2,17 +2,17 @@
 import { dlopen, FFIType } from 'bun:ffi';
 import type { Socket } from 'node:net';
 
-type Send = (out: number, fd: number, offset: bigint, count: number) => number;
+type Send = (out: number, fd: number, offset: number, count: number) => number;
 
 function load(): Send | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
     const { symbols } = dlopen('libc.so.6', {
-      sendfile: { args: [FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64 },
+      sendfile: { args: [FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64_fast },
     });
     const offsets = new BigInt64Array(1);
     return (out, fd, offset, count) => {
-      offsets[0] = offset;
+      offsets[0] = BigInt(offset);
       return Number(symbols.sendfile(out, fd, offsets, count));
     };
   } catch {
@@ -25,8 +25,13 @@ const send = load();
 
 /** Descriptor of a plain socket, or undefined if the runtime does not show it. */
 function descriptorOf(socket: Socket): number | undefined {
-  const handle = (socket as unknown as { _handle?: { fd?: unknown } })._handle;
+  const handle = (socket as unknown as { _handle?: { fd?: unknown } | null })._handle;
   return typeof handle?.fd === 'number' && handle.fd > 2 ? handle.fd : undefined;
+}
+
+/** Whether files can go out on this socket without being copied. */
+export function canSendfile(socket: Socket): boolean {
+  return send !== undefined && descriptorOf(socket) !== undefined;
 }
 
 /**
@@ -37,6 +42,5 @@ export function trySendfile(socket: Socket, fd: number, offset: number, length: 
   if (!send || socket.writableLength > 0) return 0;
   const out = descriptorOf(socket);
   if (out === undefined) return 0;
-  const sent = send(out, fd, BigInt(offset), length);
-  return Math.max(sent, 0);
+  return Math.max(send(out, fd, offset, length), 0);
 }

@@ -3,26 +3,26 @@ import type { Socket } from 'node:net';
 import type { Decision } from '../access/decision.ts';
 import type { Identity } from '../access/identity.ts';
 import { asImageServerError, errorLine, ImageServerError } from '../errors.ts';
-import { type Call, type Channel, type Method, Prepared, type StreamMethod } from '../methods/method.ts';
+import {
+  type Channel,
+  type ChannelMethod,
+  type ImageUploadMethod,
+  type Method,
+  Prepared,
+  type StreamMethod,
+  type UnaryMethod,
+} from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
-import { methods, services as serviceNames } from '../methods/table.ts';
+import { methods as allMethods } from '../methods/table.ts';
 import type { ObjectReader } from '../store/types.ts';
 import type { Schema, ValueOf } from '../wire/schema.ts';
+import { type CallRecord, SrpcCall } from './call.ts';
 import { type Coder, type CoderName, makeCoder } from './coder.ts';
-import { SocketReader } from './reader.ts';
+import { type LineLimits, SocketReader } from './reader.ts';
+import { sendEvents, sendList } from './stream.ts';
 import { SocketWriter } from './writer.ts';
 
-/** One call that ended, for audit and metrics. */
-export interface CallRecord {
-  readonly method: Method;
-  readonly identity: Identity;
-  readonly peer: string;
-  readonly decision: Decision;
-  /** What the call was about; empty if it was refused. */
-  readonly subject: string;
-  readonly error: ImageServerError | undefined;
-  readonly milliseconds: number;
-}
+export type { CallRecord } from './call.ts';
 
 export interface SrpcOptions {
   readonly coder: CoderName;
@@ -34,232 +34,308 @@ export interface SrpcOptions {
   /** No TLS on this connection. */
   readonly plain: boolean;
   readonly peer: string;
+  /** The client gave up what its certificate grants: it has what is public and what it owns. */
+  readonly withoutPowers?: boolean;
+  readonly methodLine?: LineLimits;
+  /** Told of every call that ended or was refused; must be quick and must not throw. */
   readonly onCall?: (record: CallRecord) => void;
   readonly log: (line: string) => void;
+  /** The server stops: calls under way are finished, nothing new is begun. */
+  readonly stopping?: AbortSignal;
+  /** Of tests. */
+  readonly methods?: ReadonlyMap<string, Method>;
 }
 
-const NEWLINE = Uint8Array.of(10);
+export const DEFAULT_METHOD_LINE: LineLimits = { maxBytes: 4096, timeoutMs: 30_000 };
+/** A peer that is told to go gets so long to read what was sent before, milliseconds. */
+const LINGER_MS = 2_000;
+/** Calls answered without a wait before others get their turn. */
+const CALLS_A_TURN = 64;
+const NEWLINE = 10;
 
-class CallState implements Call {
-  subject = '';
-  failure?: ImageServerError;
-  readonly transport = 'srpc';
-  constructor(
-    readonly identity: Identity,
-    readonly methodAccess: boolean,
-    readonly peer: string,
-    readonly signal: AbortSignal,
-  ) {}
+const servicesOf = new WeakMap<ReadonlyMap<string, Method>, ReadonlySet<string>>();
+function serviceNames(methods: ReadonlyMap<string, Method>): ReadonlySet<string> {
+  let names = servicesOf.get(methods);
+  if (!names) {
+    names = new Set([...methods.keys()].map((name) => name.slice(0, name.indexOf('.'))));
+    servicesOf.set(methods, names);
+  }
+  return names;
 }
 
-/** Values yielded to several listeners are encoded once; only their definitions are sent to each. */
-const encodedItems = new WeakMap<object, Uint8Array>();
+const REFUSED: Decision = { allowed: false, methodAccess: false, reason: 'not granted by the certificate' };
 
 class Connection {
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
   readonly #gone = new AbortController();
-  readonly #socket: Socket;
-  readonly #options: SrpcOptions;
+  readonly #methods: ReadonlyMap<string, Method>;
+  readonly #methodLine: LineLimits;
+  #idle = false;
 
-  constructor(socket: Socket, options: SrpcOptions) {
-    this.#socket = socket;
-    this.#options = options;
-    this.#reader = new SocketReader(socket, options.initial);
+  constructor(
+    readonly socket: Socket,
+    readonly options: SrpcOptions,
+  ) {
+    this.#methods = options.methods ?? allMethods;
+    this.#methodLine = options.methodLine ?? DEFAULT_METHOD_LINE;
     this.#writer = new SocketWriter(socket, options.plain);
+    this.#reader = new SocketReader(socket, {
+      ...(options.initial ? { initial: options.initial } : {}),
+      // The peer waits for what we have gathered as we wait for it.
+      onWait: () => this.#flushQuietly(),
+    });
     socket.on('close', () => this.#gone.abort());
+    if (socket.destroyed) this.#gone.abort();
   }
 
   async run(): Promise<void> {
-    const { log, peer } = this.#options;
+    const { stopping, log, peer } = this.options;
+    const stop = () => {
+      if (this.#idle) this.#finish();
+    };
+    stopping?.addEventListener('abort', stop);
     try {
-      for (;;) {
-        const next = this.#reader.readLine();
-        const line = typeof next === 'string' ? next : await next;
+      for (let calls = 1; !stopping?.aborted; calls++) {
+        const blocked = this.#writer.ready();
+        if (blocked) await blocked;
+        const next = this.#reader.readLine(this.#methodLine);
+        let line: string | undefined;
+        if (next instanceof Promise) {
+          this.#idle = true;
+          line = await next;
+          this.#idle = false;
+          calls = 0;
+        } else line = next;
         if (line === undefined) break;
-        if (!(await this.#call(line.trim()))) break;
+        const outcome = this.#call(line.trim());
+        if (outcome instanceof Promise) await outcome;
+        if (calls >= CALLS_A_TURN) {
+          await new Promise((resolve) => setImmediate(resolve));
+          calls = 0;
+        }
       }
-      await this.#writer.flush();
-      this.#socket.end();
-    } catch (thrown) {
-      const error = asImageServerError(thrown);
-      if (error.code === 'INTERNAL') log(`SRPC connection from ${peer} failed: ${String(error.cause)}`);
-      this.#socket.destroySoon();
-    }
-  }
-
-  /** False ends the connection. */
-  #call(line: string): boolean | Promise<boolean> {
-    if (line === '') return this.#say(NEWLINE);
-    const parts = line.split('.');
-    if (parts.length !== 2) return this.#sayText(`malformed Service.Method: ${line}`);
-    const [service = '', name = ''] = parts;
-    if (!serviceNames.has(service)) return this.#sayText(`unknown service: ${service}`);
-    const method = methods.get(line);
-    if (!method) return this.#sayText(`${service}: unknown method: ${name}`);
-    const { identity, decide, peer, onCall } = this.#options;
-    const decision = decide(identity, method);
-    if (!decision.allowed) {
-      onCall?.({ method, identity, peer, decision, subject: '', error: undefined, milliseconds: 0 });
-      return this.#sayText('access to method denied');
-    }
-    return this.#accepted(method, decision);
-  }
-
-  async #accepted(method: Method, decision: Decision): Promise<boolean> {
-    const { identity, peer, onCall, coder: name } = this.#options;
-    const started = performance.now();
-    // The acceptance byte may wait for the reply only if the request is here already.
-    this.#writer.write(NEWLINE);
-    if (this.#reader.buffered === 0 || (method.shape !== 'unary' && method.shape !== 'lines'))
-      await this.#writer.flush();
-    const call = new CallState(identity, decision.methodAccess, peer, this.#gone.signal);
-    let error: ImageServerError | undefined;
-    try {
-      error = await this.#dispatch(method, makeCoder(name, this.#reader), call);
-      await this.#writer.flush();
-      return true;
-    } catch (thrown) {
-      // A method that has no way to report an error ends the connection.
-      error = asImageServerError(thrown);
-      await Promise.resolve(this.#writer.flush()).catch(() => undefined);
-      throw error;
-    } finally {
-      onCall?.({
-        method,
-        identity,
-        peer,
-        decision,
-        subject: call.subject,
-        error: error ?? call.failure,
-        milliseconds: performance.now() - started,
-      });
-    }
-  }
-
-  /** Runs the method; returns the error that was told to the client, throws those that cannot be told. */
-  #dispatch(method: Method, coder: Coder, call: CallState): Promise<ImageServerError | undefined> {
-    const { services } = this.#options;
-    switch (method.shape) {
-      case 'unary':
-        return this.#replying(coder, method.reply, async () => {
-          const next = coder.receive(method.request);
-          const request = next instanceof Promise ? await next : next;
-          if (request === undefined) throw new ImageServerError('INVALID_REQUEST', 'EOF');
-          const reply = method.handle(services, request, call);
-          return reply instanceof Promise ? await reply : reply;
-        });
-      case 'imageUpload':
-        return this.#replying(coder, method.reply, async () =>
-          method.handle(services, await coder.receiveImage(), call),
-        );
-      case 'lines':
-        return this.#lines(method.handle(services, call));
-      case 'stream':
-        return this.#stream(method, coder, call);
-      case 'channel':
-        return method.handle(services, this.#channel(coder), call).then(() => undefined);
-    }
-  }
-
-  async #lines(text: Uint8Array): Promise<undefined> {
-    await this.#writer.write(text);
-    return undefined;
-  }
-
-  async #replying(
-    coder: Coder,
-    schema: Schema,
-    work: () => Promise<unknown>,
-  ): Promise<ImageServerError | undefined> {
-    let chunks: readonly Uint8Array[];
-    try {
-      const reply = await work();
-      if (!(reply instanceof Prepared)) chunks = [coder.encode(schema, reply as never)];
-      else if (this.#options.coder === 'gob') chunks = await reply.gob();
-      else chunks = [coder.encode(schema, (await reply.value()) as never)];
     } catch (thrown) {
       const error = asImageServerError(thrown);
       if (error.code === 'INTERNAL')
-        this.#options.log(`call failed: ${String((error.cause as Error)?.stack ?? error.cause)}`);
-      await this.#writer.writeText(`${errorLine(error)}\n`);
-      return error;
+        log(`SRPC connection from ${peer} failed: ${String((error.cause as Error)?.stack ?? error.cause)}`);
+    } finally {
+      stopping?.removeEventListener('abort', stop);
+      this.#finish();
     }
-    this.#writer.write(NEWLINE);
-    for (const chunk of chunks) await this.#writer.write(chunk);
-    return undefined;
   }
 
-  async #stream(method: StreamMethod, coder: Coder, call: CallState): Promise<undefined> {
-    // A live stream has no other end than the client's.
+  #flushQuietly(): void {
+    try {
+      // Whether the socket takes more is asked before the next call.
+      Promise.resolve(this.#writer.flush()).catch(() => undefined);
+    } catch {
+      // The reader is told of the closed connection, too.
+    }
+  }
+
+  /** What was written still goes out; what comes in is not looked at any more. */
+  #finish(): void {
+    const { socket } = this;
+    if (socket.destroyed) return;
+    this.#flushQuietly();
+    this.#reader.discard();
+    socket.end();
+    // Closing with unread bytes would reset the connection and could take the last answer with it.
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(linger));
+  }
+
+  #decide(method: Method): Decision {
+    const { identity, decide, withoutPowers } = this.options;
+    const decision = decide(identity, method);
+    if (!withoutPowers || !decision.methodAccess) return decision;
+    if (identity.methods === 'all') return { ...decision, methodAccess: false };
+    return method.public ? { ...decision, methodAccess: false, reason: 'public method' } : REFUSED;
+  }
+
+  #call(line: string): void | Promise<void> {
+    if (line === '') return this.#writer.writeByte(NEWLINE);
+    const method = this.#methods.get(line);
+    if (!method) return this.#writer.writeLatin1(this.#unknown(line));
+    const decision = this.#decide(method);
+    if (!decision.allowed) {
+      this.#record(method, undefined, decision, undefined, 0);
+      return this.#writer.writeLatin1('access to method denied\n');
+    }
+    // Leaves with the answer, or as soon as we wait for the request.
+    this.#writer.writeByte(NEWLINE);
+    const { identity, peer } = this.options;
+    const call = new SrpcCall(identity, decision.methodAccess, peer, this.#gone.signal);
+    const started = performance.now();
+    const coder = makeCoder(this.options.coder, this.#reader);
+    if (method.shape === 'unary') return this.#unary(method, coder, call, decision, started);
+    return this.#longCall(method, coder, call, decision, started);
+  }
+
+  #unknown(line: string): string {
+    const dot = line.indexOf('.');
+    if (dot < 0 || dot !== line.lastIndexOf('.')) return `malformed Service.Method: ${line}\n`;
+    const service = line.slice(0, dot);
+    if (!serviceNames(this.#methods).has(service)) return `unknown service: ${service}\n`;
+    return `${service}: unknown method: ${line.slice(dot + 1)}\n`;
+  }
+
+  #record(
+    method: Method,
+    call: SrpcCall | undefined,
+    decision: Decision,
+    error: ImageServerError | undefined,
+    milliseconds: number,
+  ): void {
+    const { onCall, identity, peer } = this.options;
+    onCall?.({ method, call, identity, peer, decision, error, milliseconds });
+  }
+
+  /** Everything that is here already is answered without a promise. */
+  #unary(
+    method: UnaryMethod,
+    coder: Coder,
+    call: SrpcCall,
+    decision: Decision,
+    started: number,
+  ): void | Promise<void> {
+    let error: ImageServerError | undefined;
+    try {
+      const request = coder.receive(method.request);
+      if (request instanceof Promise)
+        return this.#unaryLater(
+          method,
+          coder,
+          call,
+          decision,
+          started,
+          request.then((value) => this.#handle(method, value, call)),
+        );
+      const reply = this.#handle(method, request, call);
+      if (reply instanceof Promise || reply instanceof Prepared) {
+        // It may take its time: the peer shall know that it has been accepted.
+        if (reply instanceof Promise) this.#flushQuietly();
+        return this.#unaryLater(method, coder, call, decision, started, reply);
+      }
+      this.#reply(coder.encode(method.reply, reply as never));
+    } catch (thrown) {
+      error = this.#fail(thrown, method);
+    }
+    this.#record(method, call, decision, error ?? call.failure, performance.now() - started);
+  }
+
+  #handle(method: UnaryMethod, request: unknown, call: SrpcCall) {
+    if (request === undefined) throw new ImageServerError('INVALID_REQUEST', 'EOF');
+    return method.handle(this.options.services, request, call);
+  }
+
+  async #unaryLater(
+    method: UnaryMethod | ImageUploadMethod,
+    coder: Coder,
+    call: SrpcCall,
+    decision: Decision,
+    started: number,
+    pending: unknown,
+  ): Promise<void> {
+    let error: ImageServerError | undefined;
+    try {
+      const reply = await pending;
+      if (!(reply instanceof Prepared)) this.#reply(coder.encode(method.reply, reply as never));
+      else if (coder.name === 'json') this.#reply(coder.encode(method.reply, (await reply.value()) as never));
+      else {
+        const chunks = await reply.gob();
+        this.#writer.writeByte(NEWLINE);
+        for (const chunk of chunks) await this.#writer.write(chunk);
+      }
+    } catch (thrown) {
+      error = this.#fail(thrown, method);
+    }
+    this.#record(method, call, decision, error ?? call.failure, performance.now() - started);
+  }
+
+  #reply(value: Uint8Array): void {
+    this.#writer.writeByte(NEWLINE);
+    this.#writer.write(value);
+  }
+
+  /** Tells the client in the place of an answer. */
+  #fail(thrown: unknown, method: Method): ImageServerError {
+    const error = asImageServerError(thrown);
+    if (error.code === 'INTERNAL')
+      this.options.log(`${method.name} failed: ${String((error.cause as Error)?.stack ?? error.cause)}`);
+    this.#writer.write(Buffer.from(`${errorLine(error)}\n`, 'utf8'));
+    return error;
+  }
+
+  /** Calls that take more than one message each way. */
+  async #longCall(
+    method: Exclude<Method, UnaryMethod>,
+    coder: Coder,
+    call: SrpcCall,
+    decision: Decision,
+    started: number,
+  ): Promise<void> {
+    const { services } = this.options;
+    if (method.shape === 'imageUpload') {
+      const pending = coder.receiveImage().then((upload) => method.handle(services, upload, call));
+      return this.#unaryLater(method, coder, call, decision, started, pending);
+    }
+    let error: ImageServerError | undefined;
+    try {
+      if (method.shape === 'lines') await this.#writer.write(method.handle(services, call));
+      else if (method.shape === 'channel') await this.#channelCall(method, coder, call);
+      else if (method.live) await this.#live(method, coder, call);
+      else await sendList(method, services, coder, this.#writer, call);
+    } catch (thrown) {
+      // Such a method has no way to tell: what was written is sent and the connection is closed.
+      error = asImageServerError(thrown);
+      throw error;
+    } finally {
+      this.#record(method, call, decision, error ?? call.failure, performance.now() - started);
+    }
+  }
+
+  async #live(method: StreamMethod, coder: Coder, call: SrpcCall): Promise<void> {
+    const { socket } = this;
+    const { stopping, log, peer, services } = this.options;
+    // Nothing that the client says matters any more except that it goes.
     const listening = new AbortController();
     const stop = () => listening.abort();
-    this.#socket.on('end', stop);
-    this.#socket.on('close', stop);
-    if (this.#reader.ended && method.live) setImmediate(stop);
-    const streamCall = method.live
-      ? new CallState(call.identity, call.methodAccess, call.peer, listening.signal)
-      : call;
-    let flushing: Promise<void> | undefined;
+    this.#reader.discard();
+    await this.#writer.flush();
+    socket.on('end', stop);
+    socket.on('close', stop);
+    stopping?.addEventListener('abort', stop);
+    if (this.#reader.ended || stopping?.aborted) setImmediate(stop);
     try {
-      let first = true;
-      for await (const item of method.handle(this.#options.services, undefined, streamCall)) {
-        await this.#writer.write(this.#item(method, coder, item, first));
-        first = false;
-        // Bursts share a flush; nothing waits longer than the current turn.
-        if (method.live)
-          flushing ??= new Promise((resolve, reject) => {
-            setImmediate(() => {
-              flushing = undefined;
-              try {
-                Promise.resolve(this.#writer.flush()).then(resolve, reject);
-              } catch (error) {
-                reject(error);
-              }
-            });
-          });
-        flushing?.catch(stop);
-      }
-      if (method.end !== undefined) await this.#writer.write(coder.encode(method.item, method.end));
+      const listener = new SrpcCall(call.identity, call.methodAccess, peer, listening.signal);
+      await sendEvents(method, services, coder, this.#writer, listener);
+    } catch (thrown) {
+      const error = asImageServerError(thrown);
+      if (error.code !== 'CANCELLED') log(`${method.name}: dropped listener ${peer}: ${error.message}`);
+      throw error;
     } finally {
-      this.#socket.off('end', stop);
-      this.#socket.off('close', stop);
+      stopping?.removeEventListener('abort', stop);
+      socket.off('end', stop);
+      socket.off('close', stop);
     }
-    if (method.live) this.#socket.end();
-    return undefined;
+    throw new ImageServerError('CANCELLED', 'the listener has gone');
   }
 
-  #item(method: StreamMethod, coder: Coder, item: unknown, first: boolean): Uint8Array {
-    if (first || !method.live || this.#options.coder !== 'gob') return coder.encode(method.item, item);
-    let bytes = encodedItems.get(item as object);
-    if (!bytes) {
-      bytes = coder.encode(method.item, item);
-      encodedItems.set(item as object, bytes);
-    }
-    return bytes;
-  }
-
-  #channel(coder: Coder): Channel {
+  async #channelCall(method: ChannelMethod, coder: Coder, call: SrpcCall): Promise<void> {
     const reader = this.#reader;
     const writer = this.#writer;
-    return {
+    const channel: Channel = {
       receive: async <S extends Schema>(schema: S): Promise<ValueOf<S> | undefined> => coder.receive(schema),
       bytes: (length) => reader.bytes(length),
-      take: (length) => reader.take(length),
+      take: async (length) => reader.take(length),
       send: (schema, value) => writer.write(coder.encode(schema, value)),
       write: (data) => writer.write(data),
-      sendObject: (object: ObjectReader) => writer.sendFile(object.fd, 0, object.size),
+      sendObject: async (object: ObjectReader) => writer.sendFile(object.fd, 0, object.size),
       flush: async () => writer.flush(),
     };
-  }
-
-  async #say(data: Uint8Array): Promise<boolean> {
-    await this.#writer.write(data);
-    await this.#writer.flush();
-    return true;
-  }
-  #sayText(text: string): Promise<boolean> {
-    return this.#say(Buffer.from(`${text.replace(/[\r\n]+/g, ' ')}\n`, 'utf8'));
+    await method.handle(this.options.services, channel, call);
   }
 }
 

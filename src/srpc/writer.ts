@@ -1,22 +1,39 @@
-/** What goes out on a connection: small pieces are gathered, big ones wait for the socket. */
-import { readSync } from 'node:fs';
+/**
+ * What goes out on a connection: small pieces are gathered into one write, big ones go by themselves, files go out
+ * without being copied where the socket is plain. Nothing is queued without limit: writers wait for the socket.
+ */
+import { read, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { ImageServerError } from '../errors.ts';
-import { trySendfile } from './sendfile.ts';
+import { canSendfile, trySendfile } from './sendfile.ts';
 
-/** Gathered bytes that are sent without a flush. */
-const GATHER = 64 * 1024;
+/** Size of the buffers in which small pieces are gathered. */
+const SLAB = 64 * 1024;
+/** Slabs kept for reuse by all connections. */
+const SPARE_SLABS = 32;
+/** Pieces of at least this size are not copied into a slab. */
+const BIG = 16 * 1024;
 /** Objects up to this size are gathered with others. */
-const SMALL_OBJECT = 32 * 1024;
-/** Pieces in which files are read when sendfile cannot be used. */
-const PIECE = 512 * 1024;
-/** After a full socket, an ordinary piece of this size is sent: its drain tells when there is room again. */
+const SMALL_FILE = 32 * 1024;
+/** Pieces in which files are read for TLS, which makes its records from them. */
+const TLS_PIECE = 512 * 1024;
+/** After a full plain socket an ordinary piece of this size is sent: that it has gone tells that there is room again. */
 const WAIT_PIECE = 64 * 1024;
+/** One sendfile takes at most this much, and after so many bytes without a wait others get their turn. */
+const SENDFILE_PIECE = 1024 * 1024;
+const SENDFILE_TURN = 4 * 1024 * 1024;
+
+const spare: Buffer[] = [];
+
+function closedError(): ImageServerError {
+  return new ImageServerError('CANCELLED', 'connection closed');
+}
 
 export class SocketWriter {
   readonly #socket: Socket;
-  #parts: Uint8Array[] = [];
-  #gathered = 0;
+  #slab: Buffer | undefined;
+  #used = 0;
+  #waiting: Promise<void> | undefined;
 
   /** `plain`: no TLS, so files may bypass the process. */
   constructor(
@@ -26,85 +43,193 @@ export class SocketWriter {
     this.#socket = socket;
   }
 
-  /** Buffered. The bytes must not change until they are flushed. */
-  write(data: Uint8Array): void | Promise<void> {
-    this.#parts.push(data);
-    this.#gathered += data.length;
-    if (this.#gathered >= GATHER) return this.#send();
-  }
-  writeText(text: string): void | Promise<void> {
-    return this.write(Buffer.from(text, 'utf8'));
-  }
-  /** Everything goes to the socket; resolves when it may take more. */
-  flush(): Promise<void> | void {
-    if (this.#gathered > 0) return this.#send();
+  /** Bytes gathered that a flush would send. */
+  get gathered(): number {
+    return this.#used;
   }
 
-  #send(): void | Promise<void> {
-    const parts = this.#parts;
-    this.#parts = [];
-    this.#gathered = 0;
-    if (this.#socket.destroyed) throw new ImageServerError('CANCELLED', 'connection closed');
-    const data = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
-    if (!this.#socket.write(data)) return this.#drained();
+  /**
+   * Sends soon: at the latest with the next flush. Big pieces must not change until they have gone. A promise, if one is
+   * returned, tells when the socket takes more. Throws CANCELLED if the connection is closed.
+   */
+  write(data: Uint8Array): void | Promise<void> {
+    if (data.length >= BIG) {
+      this.#emit();
+      this.#send(data);
+      return this.ready();
+    }
+    if (this.#used + data.length > SLAB) this.#emit();
+    const slab = this.#room();
+    slab.set(data, this.#used);
+    this.#used += data.length;
+    return this.ready();
+  }
+
+  writeByte(byte: number): void {
+    if (this.#used === SLAB) this.#emit();
+    this.#room()[this.#used++] = byte;
+  }
+
+  /** One character becomes one byte. */
+  writeLatin1(text: string): void | Promise<void> {
+    if (text.length >= BIG) return this.write(Buffer.from(text, 'latin1'));
+    if (this.#used + text.length > SLAB) this.#emit();
+    this.#used += this.#room().write(text, this.#used, 'latin1');
+    return this.ready();
+  }
+
+  /** Everything goes to the socket; a promise tells when it takes more. Throws CANCELLED. */
+  flush(): void | Promise<void> {
+    this.#emit();
+    return this.ready();
+  }
+
+  /** Waits for a socket that has been given more than it takes; undefined if it has not. */
+  ready(): void | Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) throw closedError();
+    if (socket.writableNeedDrain && socket.writableLength > 0) return this.#drained();
+  }
+
+  #room(): Buffer {
+    this.#slab ??= spare.pop() ?? Buffer.allocUnsafeSlow(SLAB);
+    return this.#slab;
+  }
+
+  #emit(): void {
+    const slab = this.#slab;
+    if (!slab || this.#used === 0) return;
+    const data = slab.subarray(0, this.#used);
+    this.#slab = undefined;
+    this.#used = 0;
+    this.#send(data);
+    // A socket that has taken everything holds on to nothing.
+    if (this.#socket.writableLength === 0 && spare.length < SPARE_SLABS) spare.push(slab);
+  }
+
+  #send(data: Uint8Array): void {
+    if (this.#socket.destroyed || this.#socket.writableEnded) throw closedError();
+    this.#socket.write(data);
   }
 
   #drained(): Promise<void> {
-    return new Promise((resolve, reject) => {
+    this.#waiting ??= new Promise<void>((resolve, reject) => {
       const socket = this.#socket;
       const finish = (error?: Error) => {
         socket.off('drain', onDrain);
         socket.off('close', onClose);
+        this.#waiting = undefined;
         if (error) reject(error);
         else resolve();
       };
       const onDrain = () => finish();
-      const onClose = () => finish(new ImageServerError('CANCELLED', 'connection closed'));
+      const onClose = () => finish(closedError());
       socket.on('drain', onDrain);
       socket.on('close', onClose);
     });
+    return this.#waiting;
   }
 
-  /** Sends a range of an open file. Throws if the file is shorter. */
-  async sendFile(fd: number, start: number, length: number): Promise<void> {
-    if (length <= SMALL_OBJECT) {
-      await this.write(readPiece(fd, start, length));
-      return;
-    }
-    await this.flush();
-    let at = start;
-    const end = start + length;
-    while (at < end) {
-      if (this.#socket.destroyed) throw new ImageServerError('CANCELLED', 'connection closed');
-      if (this.plain) {
-        const sent = trySendfile(this.#socket, fd, at, Math.min(end - at, 8 * 1024 * 1024));
-        if (sent > 0) {
-          at += sent;
-          continue;
-        }
-      }
-      const piece = readPiece(fd, at, Math.min(end - at, this.plain ? WAIT_PIECE : PIECE));
-      at += piece.length;
-      if (!this.#socket.write(piece) || this.#socket.writableLength > 0) await this.#emptied();
-    }
-  }
-
-  /** Resolves when the socket has taken everything. */
-  async #emptied(): Promise<void> {
-    if (this.#socket.writableLength === 0) return;
-    await new Promise<void>((resolve, reject) => {
-      this.#socket.write(new Uint8Array(0), (error) => (error ? reject(error) : resolve()));
+  /** Resolves when the socket has taken everything written to it. */
+  #emptied(): void | Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) throw closedError();
+    if (socket.writableLength === 0) return;
+    return new Promise<void>((resolve, reject) => {
+      const onClose = () => reject(closedError());
+      socket.once('close', onClose);
+      socket.write(NOTHING, () => {
+        socket.off('close', onClose);
+        if (socket.destroyed) reject(closedError());
+        else resolve();
+      });
     });
+  }
+
+  /**
+   * Sends `length` bytes of an open file from `start`. Throws CORRUPT if the file is shorter: the peer was promised more,
+   * the connection cannot go on.
+   */
+  sendFile(fd: number, start: number, length: number): void | Promise<void> {
+    if (length > SMALL_FILE) return this.#sendBigFile(fd, start, start + length);
+    if (this.#used + length > SLAB) this.#emit();
+    const slab = this.#room();
+    readFully(fd, slab, this.#used, start, length);
+    this.#used += length;
+    return this.ready();
+  }
+
+  async #sendBigFile(fd: number, start: number, end: number): Promise<void> {
+    await this.flush();
+    if (!this.plain || !canSendfile(this.#socket)) return this.#copyFile(fd, start, end);
+    let at = start;
+    let turn = 0;
+    const emptied = this.#emptied();
+    if (emptied) await emptied;
+    while (at < end) {
+      const sent = trySendfile(this.#socket, fd, at, Math.min(end - at, SENDFILE_PIECE));
+      if (sent > 0) {
+        at += sent;
+        turn += sent;
+        if (turn < SENDFILE_TURN) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        if (this.#socket.destroyed) throw closedError();
+      } else {
+        const piece = Buffer.allocUnsafeSlow(Math.min(end - at, WAIT_PIECE));
+        readFully(fd, piece, 0, at, piece.length);
+        at += piece.length;
+        this.#send(piece);
+        const waiting = this.#emptied();
+        if (waiting) await waiting;
+      }
+      turn = 0;
+    }
+  }
+
+  /** Reads ahead one piece while the one before is being sent. */
+  async #copyFile(fd: number, start: number, end: number): Promise<void> {
+    let next = readPiece(fd, start, Math.min(end - start, TLS_PIECE));
+    for (let at = start; at < end; ) {
+      const piece = await next;
+      at += piece.length;
+      if (at < end) {
+        next = readPiece(fd, at, Math.min(end - at, TLS_PIECE));
+        // Told when it is waited for; if sending fails before, nobody needs it any more.
+        next.catch(() => undefined);
+      }
+      this.#send(piece);
+      const waiting = this.ready();
+      if (waiting) await waiting;
+    }
   }
 }
 
-function readPiece(fd: number, position: number, length: number): Uint8Array {
-  const piece = Buffer.allocUnsafe(length);
-  let filled = 0;
-  while (filled < length) {
-    const read = readSync(fd, piece, filled, length - filled, position + filled);
-    if (read === 0) throw new ImageServerError('CORRUPT', 'object is shorter than recorded');
-    filled += read;
+const NOTHING = new Uint8Array(0);
+
+function tooShort(): ImageServerError {
+  return new ImageServerError('CORRUPT', 'object is shorter than recorded');
+}
+
+function readFully(fd: number, into: Buffer, at: number, position: number, length: number): void {
+  for (let filled = 0; filled < length; ) {
+    const count = readSync(fd, into, at + filled, length - filled, position + filled);
+    if (count === 0) throw tooShort();
+    filled += count;
   }
-  return piece;
+}
+
+/** Reads on a thread of its own: a slow disk delays only this file. */
+function readPiece(fd: number, position: number, length: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const piece = Buffer.allocUnsafeSlow(length);
+    const step = (filled: number) => {
+      read(fd, piece, filled, length - filled, position + filled, (error, count) => {
+        if (error) reject(error);
+        else if (count === 0) reject(tooShort());
+        else if (filled + count < length) step(filled + count);
+        else resolve(piece);
+      });
+    };
+    step(0);
+  });
 }

@@ -1,0 +1,81 @@
+/** Streams of values from the server: lists that end, and live events that end only with the connection. */
+import type { StreamMethod } from '../methods/method.ts';
+import type { Services } from '../methods/services.ts';
+import type { SrpcCall } from './call.ts';
+import type { Coder, CoderName } from './coder.ts';
+import type { SocketWriter } from './writer.ts';
+
+/** Milliseconds after which a long list lets others have their turn. */
+const TURN_MS = 3;
+
+/**
+ * Values yielded to several listeners are the same object: its bytes are made once. (A fresh encoder numbers types the
+ * same way every time and defines them with its first value, so later values look the same on every stream.)
+ */
+const encoded: Record<CoderName, WeakMap<object, Uint8Array>> = { gob: new WeakMap(), json: new WeakMap() };
+
+function sharedEncoding(method: StreamMethod, coder: Coder, item: object): Uint8Array {
+  const known = encoded[coder.name];
+  let bytes = known.get(item);
+  if (!bytes) {
+    bytes = coder.encode(method.item, item);
+    known.set(item, bytes);
+  }
+  return bytes;
+}
+
+/** A list: sent as fast as the peer takes it, in turns. */
+export async function sendList(
+  method: StreamMethod,
+  services: Services,
+  coder: Coder,
+  writer: SocketWriter,
+  call: SrpcCall,
+): Promise<void> {
+  const items = method.handle(services, undefined, call);
+  let since = performance.now();
+  let count = 0;
+  const send = async (item: unknown): Promise<void> => {
+    const blocked = writer.write(coder.encode(method.item, item as never));
+    if (blocked) await blocked;
+    if ((++count & 31) !== 0 || performance.now() - since < TURN_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    since = performance.now();
+  };
+  for await (const item of items) await send(item);
+  if (method.end !== undefined) await writer.write(coder.encode(method.item, method.end as never));
+}
+
+/** Live events: every item leaves with the present turn of the event loop; those of one burst share a write. */
+export async function sendEvents(
+  method: StreamMethod,
+  services: Services,
+  coder: Coder,
+  writer: SocketWriter,
+  call: SrpcCall,
+): Promise<void> {
+  let flushing = false;
+  let failure: unknown;
+  const flush = () => {
+    flushing = false;
+    try {
+      // Whether the socket takes more is asked before the next item.
+      Promise.resolve(writer.flush()).catch(() => undefined);
+    } catch (error) {
+      failure = error;
+    }
+  };
+  let first = true;
+  for await (const item of method.handle(services, undefined, call)) {
+    if (failure !== undefined) throw failure;
+    const bytes = first
+      ? coder.encode(method.item, item as never)
+      : sharedEncoding(method, coder, item as object);
+    first = false;
+    const blocked = writer.write(bytes);
+    if (blocked) await blocked;
+    if (flushing) continue;
+    flushing = true;
+    setImmediate(flush);
+  }
+}
