@@ -27,15 +27,27 @@ const OPEN_READ: Decision = {
 const STRANGER: Decision = { allowed: false, methodAccess: false, reason: 'no client certificate' };
 const DENIED: Decision = { allowed: false, methodAccess: false, reason: 'not granted by the certificate' };
 
-const compiled = new WeakMap<Identity, ((name: string) => boolean)[]>();
+interface Powers {
+  readonly globs: readonly ((name: string) => boolean)[];
+  /** Answers given before; names come from the table of methods, so there are only so many. */
+  readonly answers: Map<string, boolean>;
+}
+
+/** Connections of one client share its identity. */
+const powers = new WeakMap<Identity, Powers>();
 
 function granted(identity: Identity, name: string): boolean {
-  let globs = compiled.get(identity);
-  if (!globs) {
-    globs = (identity.methods as readonly string[]).map(compileGlob);
-    compiled.set(identity, globs);
+  let known = powers.get(identity);
+  if (!known) {
+    known = { globs: (identity.methods as readonly string[]).map(compileGlob), answers: new Map() };
+    powers.set(identity, known);
   }
-  return globs.some((matches) => matches(name));
+  let answer = known.answers.get(name);
+  if (answer === undefined) {
+    answer = known.globs.some((matches) => matches(name));
+    known.answers.set(name, answer);
+  }
+  return answer;
 }
 
 /** May this caller call this method, and with what standing? In doubt, no. */

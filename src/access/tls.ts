@@ -4,27 +4,14 @@
  * before anything is read.
  */
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import type { Identity } from './identity.ts';
+import { TLSSocket } from 'node:tls';
+import { type Authorization, Authorizer } from './authorize.ts';
+import { type CertificateStatus, certificateStatus, expiryWarning } from './certificate-status.ts';
+import { watchFiles } from './file-watch.ts';
+import { type KeyPair, type LoadedTls, loadTls, type TlsFiles } from './tls-files.ts';
 
-/** Who the peer of a connection is, or why it is sent away; `who` names it for the log as far as it is known. */
-export type Authorization =
-  | { readonly identity: Identity }
-  | { readonly refused: string; readonly who: string };
-
-/** One certificate of ours and how long it is good for. */
-export interface CertificateStatus {
-  readonly role: 'server' | 'CA' | 'identity CA';
-  readonly subject: string;
-  readonly serial: string;
-  /** Milliseconds since the epoch. */
-  readonly notBefore: number;
-  readonly notAfter: number;
-  /** Whole days; negative when expired. */
-  readonly daysLeft: number;
-  /** It expires soon, has expired or is not valid yet. */
-  readonly warning: boolean;
-}
+export type { Authorization } from './authorize.ts';
+export type { CertificateStatus } from './certificate-status.ts';
 
 export interface TlsServer {
   /**
@@ -37,6 +24,118 @@ export interface TlsServer {
   /** Reads the files again (SIGHUP). False: something is wrong with them; it was logged and the old ones stay. */
   reload(): boolean;
   certificateStatus(now?: number): readonly CertificateStatus[];
+  /** The server's certificate and key, which are also its client certificate towards a master. */
+  pair(): KeyPair;
   /** Stops watching the files. */
   close(): void;
+}
+
+export interface TlsOptions {
+  readonly files: TlsFiles;
+  readonly log: (line: string) => void;
+}
+
+const DAY = 86_400_000;
+
+class Server implements TlsServer {
+  #loaded: LoadedTls;
+  #authorizer: Authorizer;
+  readonly #unwatch: () => void;
+  readonly #daily: NodeJS.Timeout;
+
+  constructor(readonly options: TlsOptions) {
+    const { files } = options;
+    this.#loaded = loadTls(files);
+    this.#authorizer = new Authorizer(this.#loaded.trust);
+    const paths = [files.certFile, files.keyFile, files.caFile, files.identityCaFile];
+    this.#unwatch = watchFiles(
+      paths.filter((path) => path !== ''),
+      () => this.reload(),
+    );
+    this.#daily = setInterval(() => this.#warn(), DAY);
+    this.#daily.unref();
+    this.#warn();
+  }
+
+  handshake(socket: Socket, { timeoutMs }: { readonly timeoutMs: number }): Promise<TLSSocket> {
+    return new Promise((resolve, reject) => {
+      const secure = new TLSSocket(socket, {
+        isServer: true,
+        secureContext: this.#loaded.context,
+        requestCert: true,
+        rejectUnauthorized: false,
+        ALPNProtocols: ['http/1.1'],
+      });
+      const settle = () => {
+        clearTimeout(deadline);
+        secure.off('error', fail);
+        secure.off('close', left);
+      };
+      const fail = (error: Error) => {
+        settle();
+        secure.on('error', () => undefined);
+        secure.destroy();
+        socket.destroy();
+        reject(error);
+      };
+      const left = () => fail(new Error('the peer closed the connection during the TLS handshake'));
+      const deadline = setTimeout(
+        () => fail(new Error(`TLS handshake not done after ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      secure.on('error', fail);
+      secure.on('close', left);
+      secure.once('secure', () => {
+        settle();
+        secure.on('error', () => secure.destroy());
+        resolve(secure);
+      });
+    });
+  }
+
+  authorize(socket: TLSSocket, options: { readonly required: boolean }): Authorization {
+    return this.#authorizer.authorize(socket, options.required);
+  }
+
+  reload(): boolean {
+    const { log, files } = this.options;
+    try {
+      this.#loaded = loadTls(files);
+      this.#authorizer = new Authorizer(this.#loaded.trust);
+    } catch (error) {
+      log(`Certificates not reloaded, the ones loaded before stay in use: ${(error as Error).message}`);
+      return false;
+    }
+    const [leaf] = this.#loaded.chain;
+    const until = new Date(leaf?.notAfter ?? 0).toISOString().slice(0, 10);
+    log(`Certificates reloaded: "${leaf?.commonName}" serial ${leaf?.serial} until ${until}`);
+    this.#warn();
+    return true;
+  }
+
+  certificateStatus(now = Date.now()): readonly CertificateStatus[] {
+    return certificateStatus(this.#loaded, now);
+  }
+
+  pair(): KeyPair {
+    return this.#loaded.pair;
+  }
+
+  close(): void {
+    this.#unwatch();
+    clearInterval(this.#daily);
+  }
+
+  #warn(): void {
+    const now = Date.now();
+    for (const status of this.certificateStatus(now)) {
+      const line = expiryWarning(status, now);
+      if (line !== undefined) this.options.log(line);
+    }
+  }
+}
+
+/** Loads the files and watches them. Throws UNAVAILABLE with the original's texts if they cannot be used. */
+export function openTlsServer(options: TlsOptions): TlsServer {
+  return new Server(options);
 }
