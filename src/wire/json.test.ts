@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
-import { sampleImage } from './encoded-image.test.ts';
 import { encodeImage } from './encoded-image.ts';
 import { decodeOnce } from './gob/decoder.ts';
+import { sampleImage } from './image-fixture.ts';
 import { formatTime, fromGoJson, fromJson, parseTime, toGoJson, toJson } from './json.ts';
 import { Image } from './messages/image.ts';
 import {

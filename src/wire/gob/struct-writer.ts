@@ -29,11 +29,11 @@ function writeCode(schema: Schema, index: number, label: string): string {
     case 'uint':
       if (schema.bits === 64)
         return `n = Number(x); if (n > 0 && n < 128) b[p++] = n; else { w.length = p; w.bigUint(x); p = w.length; }`;
-      return `if (x > 0 && x < 128) b[p++] = x; else { check(x, 0, ${2 ** schema.bits - 1}, ${label}); w.length = p; w.uint(x); p = w.length; }`;
+      return `if ((x & 127) === x) b[p++] = x; else { check(x, 0, ${2 ** schema.bits - 1}, ${label}); w.length = p; w.uint(x); p = w.length; }`;
     case 'int':
       if (schema.bits === 64)
         return `n = Number(x); if (n > 0 && n < 64) b[p++] = n << 1; else { w.length = p; w.bigInt(x); p = w.length; }`;
-      return `if (x > 0 && x < 64) b[p++] = x << 1; else { check(x, ${-(2 ** (schema.bits - 1))}, ${2 ** (schema.bits - 1) - 1}, ${label}); w.length = p; w.int(x); p = w.length; }`;
+      return `if ((x & 63) === x) b[p++] = x << 1; else { check(x, ${-(2 ** (schema.bits - 1))}, ${2 ** (schema.bits - 1) - 1}, ${label}); w.length = p; w.int(x); p = w.length; }`;
     case 'string':
       return through('w.text(x)');
     case 'hash':

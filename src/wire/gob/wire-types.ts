@@ -52,7 +52,8 @@ function skipCommon(cursor: Cursor): void {
 }
 
 function readFields(cursor: Cursor): WireField[] {
-  const count = cursor.count(1, 'slice');
+  const count = cursor.uint();
+  if (!(count <= cursor.left)) throw badData(`gob: bad slice length: ${count}`);
   const fields: WireField[] = [];
   for (let index = 0; index < count; index++) {
     let name = '';

@@ -53,14 +53,20 @@ export class GobWriter {
       buffer[this.length++] = value;
       return;
     }
-    if (value > 0xffffffff) return this.bigUint(BigInt(value));
+    if (value > 0xffffffff) {
+      this.bigUint(BigInt(value));
+      return;
+    }
     const width = value < 0x100 ? 1 : value < 0x10000 ? 2 : value < 0x1000000 ? 3 : 4;
     buffer[this.length++] = 256 - width;
     for (let shift = (width - 1) * 8; shift >= 0; shift -= 8)
       buffer[this.length++] = (value >>> shift) & 0xff;
   }
   bigUint(value: bigint): void {
-    if (value < 0x1_0000_0000n) return this.uint(Number(value));
+    if (value < 0x1_0000_0000n) {
+      this.uint(Number(value));
+      return;
+    }
     scratch.setBigUint64(0, value);
     let first = 0;
     while (scratch.getUint8(first) === 0) first++;
