@@ -14,7 +14,7 @@ import { errno } from './disk.ts';
 import { referToAll } from './image-objects.ts';
 import { entryOf, type ImageRecord, recordOf, rowOf, stampOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
-import type { ImageRow } from './index-database.ts';
+import type { StoredImageRow } from './index-database.ts';
 import { SlotState } from './object-table.ts';
 import { eachSlot } from './slot-list.ts';
 import { readTrash, Trash, type TrashDescription } from './trash.ts';
@@ -33,7 +33,7 @@ interface Unread {
 
 export class ImageLoader {
   readonly #store: DirectoryImageStore;
-  readonly #rows: Map<string, ImageRow>;
+  readonly #rows: Map<string, StoredImageRow>;
   readonly #unread: Unread[] = [];
   readonly #turn = new Turn();
   #inodes = new Map<string, bigint>();
@@ -42,7 +42,7 @@ export class ImageLoader {
   found = 0;
 
   /** `rows`: what the index knows; its objects are in the table, references not counted yet. */
-  constructor(store: DirectoryImageStore, rows: Map<string, ImageRow>) {
+  constructor(store: DirectoryImageStore, rows: Map<string, StoredImageRow>) {
     this.#store = store;
     this.#rows = rows;
   }
@@ -151,6 +151,7 @@ export class ImageLoader {
     }
     const inTable = (slot: number) => slot > 0 && slot < table.end && table.states[slot] !== SlotState.Free;
     if (!eachSlot(record.slots, inTable)) return undefined;
+    if (table.fingerprint(record.slots) !== row.fingerprint) return undefined;
     this.#rows.delete(path);
     return record;
   }

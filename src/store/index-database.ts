@@ -11,7 +11,7 @@ import type { Reporter } from './reporter.ts';
 import { breathe, Turn } from './turn.ts';
 
 export const INDEX_DIRECTORY = '.index';
-const VERSION = '1';
+const VERSION = '2';
 const PAGE_BYTES = PAGE_SLOTS * (HASH_BYTES + 8 + 8 + 1);
 /** What remains to be written at most when a transaction is finished in one go. */
 const LAST_PAGES = 16;
@@ -29,8 +29,13 @@ export interface ImageRow {
   readonly slots: Uint8Array;
 }
 
-function sumOf(row: ImageRow): string {
-  const text = Bun.hash(`${row.path}\n${row.stamp}\n${row.entry}`) as bigint;
+export interface StoredImageRow extends ImageRow {
+  /** ObjectTable.fingerprint() of the slots when the row was written. */
+  readonly fingerprint: string;
+}
+
+function sumOf(row: StoredImageRow): string {
+  const text = Bun.hash(`${row.path}\n${row.stamp}\n${row.fingerprint}\n${row.entry}`) as bigint;
   return (Bun.hash(row.header, Bun.hash(row.slots, text) as bigint) as bigint).toString(16);
 }
 
@@ -53,10 +58,10 @@ export class IndexDatabase {
     database.run('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
     database.run('CREATE TABLE IF NOT EXISTS page (number INTEGER PRIMARY KEY, data BLOB, sum TEXT)');
     database.run(
-      'CREATE TABLE IF NOT EXISTS image (path TEXT PRIMARY KEY, stamp TEXT, entry TEXT, header BLOB, slots BLOB, sum TEXT)',
+      'CREATE TABLE IF NOT EXISTS image (path TEXT PRIMARY KEY, stamp TEXT, entry TEXT, header BLOB, slots BLOB, fingerprint TEXT, sum TEXT)',
     );
     this.#putPage = database.prepare('INSERT OR REPLACE INTO page VALUES (?, ?, ?)');
-    this.#putImage = database.prepare('INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?, ?, ?)');
+    this.#putImage = database.prepare('INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?, ?, ?, ?)');
     this.#dropImage = database.prepare('DELETE FROM image WHERE path = ?');
     this.#header = database.prepare('SELECT header FROM image WHERE path = ?');
     this.#getMeta = database.prepare('SELECT value FROM meta WHERE key = ?');
@@ -86,7 +91,9 @@ export class IndexDatabase {
     try {
       database.run('PRAGMA locking_mode = EXCLUSIVE');
       database.run('PRAGMA journal_mode = WAL');
-      database.run('PRAGMA synchronous = NORMAL');
+      // Never waits for the disk. After a power failure it may be a mixture of old and new: every row has a checksum,
+      // and an image's row says which hashes its slot numbers stand for.
+      database.run('PRAGMA synchronous = OFF');
       database.run('PRAGMA cache_size = -1024');
       chmodSync(path, 0o600);
       return new IndexDatabase(database, reporter);
@@ -127,6 +134,8 @@ export class IndexDatabase {
 
   /** Fills the table; false if what is there cannot be trusted, and then nothing of it may be used. */
   loadObjects(table: ObjectTable): boolean {
+    for (const { last } of this.#all<{ last: number | null }>('SELECT max(number) AS last FROM page'))
+      table.reserve((last ?? -1) + 1);
     for (const { number, data, sum } of this.#all<{ number: number; data: Uint8Array; sum: string }>(
       'SELECT number, data, sum FROM page ORDER BY number',
     )) {
@@ -149,9 +158,9 @@ export class IndexDatabase {
   }
 
   /** All images but damaged rows: those are read from their files again. */
-  *loadImages(): Iterable<ImageRow> {
-    const rows = this.#all<ImageRow & { sum: string }>(
-      'SELECT path, stamp, entry, header, slots, sum FROM image',
+  *loadImages(): Iterable<StoredImageRow> {
+    const rows = this.#all<StoredImageRow & { sum: string }>(
+      'SELECT path, stamp, entry, header, slots, fingerprint, sum FROM image',
     );
     for (const { sum, ...row } of rows) if (sumOf(row) === sum) yield row;
   }
@@ -211,10 +220,10 @@ export class IndexDatabase {
         if (turn.over()) await turn.next();
       }
       for (const path of [...this.#images.keys()]) {
-        this.#writeImage(path);
+        this.#writeImage(table, path);
         if (turn.over()) await turn.next();
       }
-      for (const path of [...this.#images.keys()]) this.#writeImage(path);
+      for (const path of [...this.#images.keys()]) this.#writeImage(table, path);
       for (const page of [...table.dirtyPages]) this.#writePage(table, page);
       for (const [key, value] of this.#meta) this.#putMeta.run(key, value);
       this.#meta.clear();
@@ -242,10 +251,13 @@ export class IndexDatabase {
     table.dirtyPages.delete(page);
   }
 
-  #writeImage(path: string): void {
+  #writeImage(table: ObjectTable, path: string): void {
     const row = this.#images.get(path);
-    if (row) this.#putImage.run(path, row.stamp, row.entry, row.header, row.slots, sumOf(row));
-    else this.#dropImage.run(path);
+    if (row) {
+      const stored = { ...row, fingerprint: table.fingerprint(row.slots) };
+      const { stamp, entry, header, slots, fingerprint } = stored;
+      this.#putImage.run(path, stamp, entry, header, slots, fingerprint, sumOf(stored));
+    } else this.#dropImage.run(path);
     this.#images.delete(path);
   }
 

@@ -4,6 +4,7 @@
  * nothing refers to it and no lease holds it.
  */
 import { HASH_BYTES, readHashWords } from './object-hash.ts';
+import { eachSlot } from './slot-list.ts';
 
 export const SlotState = { Free: 0, Present: 1, Missing: 2 } as const;
 export type SlotState = (typeof SlotState)[keyof typeof SlotState];
@@ -216,6 +217,29 @@ export class ObjectTable {
   /** Oldest unreferenced object after `slot` (0 = the oldest of all); 0 at the end. */
   nextUnreferenced(slot: number): number {
     return this.#next[slot] as number;
+  }
+
+  /** Makes room before `restore`: growing page by page would copy everything each time. */
+  reserve(pages: number): void {
+    this.#grow(pages * PAGE_SLOTS);
+  }
+
+  /**
+   * A number that depends on the hashes in the given slots (packSlots), not on where they are: tells whether a list of
+   * slots still means the same objects.
+   */
+  fingerprint(slots: Uint8Array): string {
+    const words = this.#words;
+    let low = 0;
+    let high = 0;
+    let count = 0;
+    eachSlot(slots, (slot) => {
+      const at = slot * WORDS;
+      low = (low + (words[at] as number)) >>> 0;
+      high = (high + Math.imul((words[at + 1] as number) ^ (words[at + 2] as number), 0x9e3779b1)) >>> 0;
+      count++;
+    });
+    return `${count}.${low}.${high}`;
   }
 
   /** Takes in a page of the index: contents of `PAGE_SLOTS` slots from `first` on, written by `pageOf`. */

@@ -9,7 +9,7 @@ import { type Disk, errno, realDisk } from './disk.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { ImageLoader } from './image-loader.ts';
 import { DirectoryImageStore } from './image-store.ts';
-import { type ImageRow, IndexDatabase } from './index-database.ts';
+import { IndexDatabase, type StoredImageRow } from './index-database.ts';
 import { lockDirectory } from './lock.ts';
 import { DirectoryObjectStore, TEMPORARY } from './object-store.ts';
 import { ObjectTable } from './object-table.ts';
@@ -64,7 +64,7 @@ function clearTemporaries(directory: string): void {
 function loadIndex(
   index: IndexDatabase,
   reporter: Reporter,
-): { table: ObjectTable; rows: Map<string, ImageRow>; usable: boolean } {
+): { table: ObjectTable; rows: Map<string, StoredImageRow>; usable: boolean } {
   try {
     const table = new ObjectTable();
     if (index.loadObjects(table)) {
