@@ -46,7 +46,7 @@ function failed(text: string, cause: unknown): ImageServerError {
   return new ImageServerError('UNAVAILABLE', text, { cause });
 }
 
-/** Reads a certificate and its key; throws an error whose message says what is wrong. */
+/** Reads a certificate and its key; throws an error whose message says, as the original does, what is wrong. */
 export function readKeyPair(certFile: string, keyFile: string): KeyPair & { chain: readonly Certificate[] } {
   const read = (path: string) => {
     try {
@@ -56,12 +56,13 @@ export function readKeyPair(certFile: string, keyFile: string): KeyPair & { chai
     }
   };
   const cert = read(certFile);
-  const key = read(keyFile);
   const chain = parsePem(cert);
   const [leaf] = chain;
-  if (!leaf) throw new Error(`no certificate in ${certFile}`);
-  const privateKey = createPrivateKey(key);
-  if (!leaf.x509.checkPrivateKey(privateKey)) throw new Error('private key does not match public key');
+  if (!leaf) throw new Error('tls: failed to find any PEM data in certificate input');
+  const key = read(keyFile);
+  if (!key.includes('-----BEGIN ')) throw new Error('tls: failed to find any PEM data in key input');
+  if (!leaf.x509.checkPrivateKey(createPrivateKey(key)))
+    throw new Error('tls: private key does not match public key');
   return { cert, key, chain };
 }
 
@@ -108,6 +109,7 @@ export function loadTls(files: TlsFiles): LoadedTls {
   };
   const authorities = [...trust.full, ...(trust.identity ?? [])].map(({ x509 }) => x509.toString());
   try {
+    // Trusted authorities only name themselves to clients here; who is let in is decided by verify.ts.
     const context = createSecureContext({ cert, key, ca: authorities, minVersion: 'TLSv1.2' });
     return { context, pair: { cert, key }, chain, trust };
   } catch (error) {
