@@ -11,6 +11,7 @@ import {
   stringFlag,
   uintFlag,
 } from './flags.ts';
+import { nearestWord } from './nearest.ts';
 import { formatDuration, parseDuration, parseSize } from './values.ts';
 
 const FLAGS = {
@@ -36,9 +37,38 @@ describe('flags', () => {
     expect(parse('-on=false', '--', '-name').rest).toEqual(['-name']);
     expect(parse('add', '', '-').rest).toEqual(['add', '', '-']);
   });
+  test('words joined by dashes', () => {
+    const flags = { noSameOwner: flag(booleanFlag, false, '') };
+    const values = defaults(flags);
+    parseFlags(flags, ['--no-same-owner'], values);
+    expect(values.noSameOwner).toBe(true);
+  });
+  test('numbers', () => {
+    for (const [text, value] of [
+      ['0x10', 16],
+      ['+5', 5],
+      ['0b11', 3],
+    ] as const)
+      expect(parse(`-port=${text}`).port).toBe(value);
+    expect(() => parse('-port=-1')).toThrow('parse error');
+    expect(() => parse('-port=99999999999999999999')).toThrow('value out of range');
+  });
+  test('nearest words', () => {
+    const known = ['add', 'addi', 'delete', 'list', 'listdirs', 'find-latest-image'];
+    for (const [word, nearest] of [
+      ['lst', 'list'],
+      ['dleete', 'delete'],
+      ['find', 'find-latest-image'],
+      ['xyzzy', undefined],
+    ] as const)
+      expect([word, nearestWord(word, known)]).toEqual([word, nearest]);
+  });
   test('errors', () => {
     expect(() => parse('-nam=1')).toThrow('flag provided but not defined: -nam (did you mean -name?)');
     expect(() => parse('-port=x')).toThrow('invalid value "x" for flag -port: parse error');
+    expect(() => parse('-on=maybe')).toThrow('invalid boolean value "maybe" for -on: parse error');
+    expect(() => parse('-wait=5x')).toThrow('invalid value "5x" for flag -wait: parse error');
+    expect(() => parse('-zzzz')).toThrow(new Error('flag provided but not defined: -zzzz'));
     expect(() => parse('-port')).toThrow('flag needs an argument: -port');
     expect(() => parse('-h')).toThrow(HelpWanted);
   });

@@ -2,6 +2,7 @@
  * Go's flag syntax: one or two dashes, `-name=value` or `-name value`, booleans only `-name` or `-name=true`. One
  * declaration gives parsing, defaults and help. Flags may stand anywhere; `--` ends them.
  */
+import { nearestWord } from './nearest.ts';
 import { formatDuration, parseDuration, parseSize } from './values.ts';
 
 export interface FlagType<T> {
@@ -10,9 +11,12 @@ export interface FlagType<T> {
   readonly format: (value: T) => string;
   readonly boolean?: true;
 }
+/** Go takes decimal, 0x, 0o and 0b. */
 const number = (text: string): number => {
-  if (!/^-?\d+$/.test(text)) throw new Error('parse error');
-  return Number(text);
+  if (!/^[+-]?(\d+|0x[\da-f]+|0o[0-7]+|0b[01]+)$/i.test(text)) throw new Error('parse error');
+  const value = Number(text.replace(/^[+-]/, ''));
+  if (!Number.isSafeInteger(value)) throw new Error('value out of range');
+  return text.startsWith('-') ? -value : value;
 };
 export const booleanFlag: FlagType<boolean> = {
   name: '',
@@ -41,7 +45,13 @@ export const uintFlag: FlagType<number> = {
 };
 export const durationFlag: FlagType<bigint> = {
   name: 'duration',
-  parse: parseDuration,
+  parse: (text) => {
+    try {
+      return parseDuration(text);
+    } catch (cause) {
+      throw new Error('parse error', { cause });
+    }
+  },
   format: formatDuration,
 };
 export const sizeFlag: FlagType<number> = { name: 'size', parse: parseSize, format: String };
@@ -71,10 +81,20 @@ export class UsageError extends Error {}
 /** `-h` was given. */
 export class HelpWanted extends Error {}
 
-function nearest(name: string, names: readonly string[]): string {
-  const lower = name.toLowerCase();
-  const found = names.find((one) => one.toLowerCase() === lower || one.toLowerCase().startsWith(lower));
-  return found ? ` (did you mean -${found}?)` : '';
+/** A wrong line of a flag file. */
+export class FlagFileError extends UsageError {}
+
+/** The declared name: words joined by dashes (`-no-same-owner`) stand for the flag of the same letters. */
+function declaredName(flags: FlagSet, name: string): string | undefined {
+  if (Object.hasOwn(flags, name)) return name;
+  if (!name.includes('-')) return undefined;
+  const letters = name.replaceAll('-', '').toLowerCase();
+  return Object.keys(flags).find((one) => one.replaceAll('-', '').toLowerCase() === letters);
+}
+
+function didYouMean(name: string, flags: FlagSet): string {
+  const found = nearestWord(name, Object.keys(flags));
+  return found === undefined ? '' : ` (did you mean -${found}?)`;
 }
 
 function assign(flags: FlagSet, values: Record<string, unknown>, name: string, text: string): void {
@@ -82,7 +102,12 @@ function assign(flags: FlagSet, values: Record<string, unknown>, name: string, t
   try {
     values[name] = declared.type.parse(text);
   } catch (error) {
-    throw new UsageError(`invalid value "${text}" for flag -${name}: ${(error as Error).message}`);
+    const { message } = error as Error;
+    throw new UsageError(
+      declared.type.boolean
+        ? `invalid boolean value "${text}" for -${name}: ${message}`
+        : `invalid value "${text}" for flag -${name}: ${message}`,
+    );
   }
 }
 
@@ -108,10 +133,11 @@ export function parseFlags<F extends FlagSet>(
       rest.push(arg);
       continue;
     }
-    const [, name = '', text] = match;
-    if (!Object.hasOwn(flags, name)) {
-      if (name === 'h' || name === 'help') throw new HelpWanted();
-      throw new UsageError(`flag provided but not defined: -${name}${nearest(name, Object.keys(flags))}`);
+    const [, given = '', text] = match;
+    const name = declaredName(flags, given);
+    if (name === undefined) {
+      if (given === 'h' || given === 'help') throw new HelpWanted();
+      throw new UsageError(`flag provided but not defined: -${given}${didYouMean(given, flags)}`);
     }
     if (text !== undefined) assign(flags, values, name, text);
     else if ((flags[name] as Flag).type.boolean) assign(flags, values, name, 'true');
@@ -121,28 +147,30 @@ export function parseFlags<F extends FlagSet>(
   return rest;
 }
 
-/** Reads a flag file's text: `name=value` lines, comments with # or ;. Errors name the file and the line. */
+/** Reads a flag file's text: `name=value` lines, comments with # or ;. Throws FlagFileError with file and line. */
 export function parseFlagFile<F extends FlagSet>(
   flags: F,
   text: string,
   file: string,
   values: FlagValues<F>,
 ): void {
-  text.split('\n').forEach((raw, index) => {
+  for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.trim();
-    if (line === '' || line.startsWith('#') || line.startsWith(';')) return;
-    const where = `${file}:${index + 1}: `;
+    if (line === '' || line.startsWith('#') || line.startsWith(';')) continue;
+    const fail = (reason: string): never => {
+      throw new FlagFileError(`${file}:${index + 1}: ${reason}`);
+    };
     const equals = line.indexOf('=');
-    if (equals < 0) throw new UsageError(`${where}bad line, cannot split name from value: ${line}`);
+    if (equals < 0) fail(`bad line, cannot split name from value: ${line}`);
     const name = line.slice(0, equals).trim();
-    if (/\s/.test(name)) throw new UsageError(`${where}bad line, name has whitespace: ${line}`);
-    if (!Object.hasOwn(flags, name)) throw new UsageError(`${where}no such flag -${name}`);
+    if (/\s/.test(name)) fail(`bad line, name has whitespace: ${line}`);
+    if (!Object.hasOwn(flags, name)) fail(`no such flag -${name}`);
     try {
       assign(flags, values, name, line.slice(equals + 1).trim());
     } catch (error) {
-      throw new UsageError(`${where}${(error as Error).message}`);
+      fail((error as Error).message);
     }
-  });
+  }
 }
 
 /** The help text of all flags, sorted. */

@@ -6,6 +6,7 @@ import { Image } from '../wire/messages/image.ts';
 import { compileFilter, parseFilter } from './filter.ts';
 import { listingLines } from './listing.ts';
 import { modeText } from './mode.ts';
+import { UTC } from './zone.ts';
 
 describe('filters', () => {
   test('anchored at the start only', () => {
@@ -32,7 +33,7 @@ describeWithVectors('vectors', () => {
     for (const [name, { show }] of entries) {
       const file = files.get(`img/${name}`);
       const { value } = decodeOnce(Image, new Uint8Array(await (file as File).arrayBuffer()));
-      const listing = [...listingLines(value.FileSystem as never, { timeZone: 'UTC' })].join('\n');
+      const listing = [...listingLines(value.FileSystem as never, { zone: UTC })].join('\n');
       expect(`${listing}\n`).toBe(show);
       compared++;
     }

@@ -1,54 +1,47 @@
 /** The listing of an image, one line for each path, byte for byte the original's. */
+
 import type { FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
+import { dateOfDays } from './calendar.ts';
+import { localZone } from './local-zone.ts';
 import { modeText, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from './mode.ts';
 import { linkCounts, walkTree } from './tree.ts';
+import type { Zone } from './zone.ts';
 
 export interface ListingOptions {
   /** Letters of columns to leave out: m l u g s t n d. */
   readonly skipFields?: string;
   /** Paths left out with everything below them (never `/`). */
   readonly skip?: (path: string) => boolean;
-  /** IANA name; the local zone if not given. */
-  readonly timeZone?: string;
+  /** The local zone if not given. */
+  readonly zone?: Zone;
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const two = (value: number) => String(value).padStart(2, '0');
+const DAY = 86_400;
+const two = (value: number) => (value < 10 ? `0${value}` : String(value));
 
-/** Prints times of a zone as `03 Feb 2024 04:05:06 UTC`. */
-export function timePrinter(
-  timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone,
-): (seconds: bigint) => string {
-  const print = (date: Date, zone: string) =>
-    `${two(date.getUTCDate())} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())} ${zone}`;
-  if (timeZone === 'UTC' || timeZone === 'Etc/UTC')
-    return (seconds) => print(new Date(Number(seconds) * 1000), 'UTC');
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-    timeZoneName: 'short',
-  });
-  return (seconds) => {
-    const part = Object.fromEntries(
-      format.formatToParts(new Date(Number(seconds) * 1000)).map((one) => [one.type, one.value]),
-    );
-    const shifted = new Date(
-      Date.UTC(
-        Number(part.year),
-        Number(part.month) - 1,
-        Number(part.day),
-        Number(part.hour),
-        Number(part.minute),
-        Number(part.second),
-      ),
-    );
-    return print(shifted, part.timeZoneName ?? '');
+function dateText(days: number): string {
+  const { year, month, day } = dateOfDays(days);
+  const digits = String(Math.abs(year)).padStart(4, '0');
+  return `${two(day)} ${MONTHS[month - 1]} ${year < 0 ? '-' : ''}${digits}`;
+}
+
+/** Prints times of a zone as `03 Feb 2024 04:05:06 UTC`. Files of an image share few days: those are kept. */
+export function timePrinter(zone: Zone = localZone()): (seconds: bigint) => string {
+  const dates = new Map<number, string>();
+  return (unix) => {
+    const seconds = Number(unix);
+    const { offset, name } = zone(seconds);
+    const local = seconds + offset;
+    const days = Math.floor(local / DAY);
+    let date = dates.get(days);
+    if (date === undefined) {
+      date = dateText(days);
+      dates.set(days, date);
+    }
+    const second = local - days * DAY;
+    const clock = `${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}`;
+    return `${date} ${clock} ${name}`;
   };
 }
 
@@ -117,7 +110,7 @@ function shown(inode: GenericInode): Shown {
 /** Lines without their newlines, made as they are asked for. */
 export function* listingLines(tree: FileSystem, options: ListingOptions = {}): Generator<string> {
   const links = linkCounts(tree);
-  const time = timePrinter(options.timeZone);
+  const time = timePrinter(options.zone);
   const has = (letter: string) => !options.skipFields?.includes(letter);
   const [mode, link, uid, gid, size, mtime, name, data] = [...'mlugstnd'].map(has);
   for (const { path, inodeNumber, inode } of walkTree(tree, options.skip)) {

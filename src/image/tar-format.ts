@@ -40,14 +40,39 @@ function number(field: Buffer): bigint {
   return BigInt(`0o${digits}`);
 }
 
+function sizeOf(value: number | bigint): number {
+  const size = Number(value);
+  if (!Number.isSafeInteger(size) || size < 0) throw badHeader();
+  return size;
+}
+
+/** Some programs summed the bytes as signed ones. */
+function hasChecksum(block: Buffer): boolean {
+  let unsigned = 0;
+  let signed = 0;
+  for (let index = 0; index < BLOCK; index++) {
+    const counted = index >= 148 && index < 156 ? 32 : (block[index] as number);
+    unsigned += counted;
+    signed += counted > 127 ? counted - 256 : counted;
+  }
+  const sum = Number(number(block.subarray(148, 156)));
+  return sum === unsigned || sum === signed;
+}
+
+/** Whether a file that begins like this is an archive; an empty file or one of zeros is an empty archive. */
+export function looksLikeTar(head: Buffer): boolean {
+  if (head.every((byte) => byte === 0)) return head.length === 0 || head.length === BLOCK;
+  try {
+    return head.length === BLOCK && hasChecksum(head);
+  } catch {
+    return false;
+  }
+}
+
 /** Reads one header block; undefined for a block of zeros. */
 export function parseHeader(block: Buffer): TarMember | undefined {
-  if (block.every((byte) => byte === 0)) return undefined;
-  let sum = 0;
-  block.forEach((byte, index) => {
-    sum += index >= 148 && index < 156 ? 32 : byte;
-  });
-  if (Number(number(block.subarray(148, 156))) !== sum) throw badHeader();
+  if (block[0] === 0 && block.every((byte) => byte === 0)) return undefined;
+  if (!hasChecksum(block)) throw badHeader();
   const ustar = block.subarray(257, 262).toString('latin1') === 'ustar';
   const gnu = block.subarray(257, 265).toString('latin1') === 'ustar  \0';
   const prefix = ustar && !gnu ? text(block.subarray(345, 500)) : Buffer.alloc(0);
@@ -58,7 +83,7 @@ export function parseHeader(block: Buffer): TarMember | undefined {
     mode: Number(number(block.subarray(100, 108))),
     uid: Number(number(block.subarray(108, 116))),
     gid: Number(number(block.subarray(116, 124))),
-    size: Number(number(block.subarray(124, 136))),
+    size: sizeOf(number(block.subarray(124, 136))),
     seconds: number(block.subarray(136, 148)),
     nanoseconds: 0,
     link: Buffer.from(text(block.subarray(157, 257))),
@@ -102,7 +127,7 @@ export function applyPax(member: TarMember, pax: ReadonlyMap<string, Buffer>): T
     ...member,
     ...(pax.has('path') ? { name: pax.get('path') as Buffer } : {}),
     ...(pax.has('linkpath') ? { link: pax.get('linkpath') as Buffer } : {}),
-    ...(pax.has('size') ? { size: Number(value('size')) } : {}),
+    ...(pax.has('size') ? { size: sizeOf(Number(value('size'))) } : {}),
     ...(pax.has('uid') ? { uid: Number(value('uid')) } : {}),
     ...(pax.has('gid') ? { gid: Number(value('gid')) } : {}),
     ...(mtime === undefined ? {} : paxTime(mtime)),

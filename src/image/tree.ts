@@ -70,3 +70,38 @@ export function findPath(tree: FileSystem, path: string): GenericInode | undefin
   }
   return path.startsWith('/') ? inode : undefined;
 }
+
+/** The tree with its counters set to what is in it. */
+export function countTree(tree: FileSystem): FileSystem {
+  let regular = 0n;
+  let bytes = 0n;
+  let directories = 1n;
+  for (const inode of tree.InodeTable?.values() ?? []) {
+    if (inode?.Kind === 'directory') directories++;
+    if (inode?.Kind !== 'regular') continue;
+    regular++;
+    bytes += inode.Size;
+  }
+  return { ...tree, NumRegularInodes: regular, TotalDataBytes: bytes, DirectoryCount: directories };
+}
+
+/** Path to inode number of everything but the root. */
+export function inodeNumbers(tree: FileSystem): Map<string, bigint> {
+  const numbers = new Map<string, bigint>();
+  for (const { path, inodeNumber } of walkTree(tree)) if (path !== '/') numbers.set(path, inodeNumber);
+  return numbers;
+}
+
+/** Throws INVALID_IMAGE if a name would lead out of its directory: nobody who unpacks a tree may trust where it came from. */
+export function checkEntryNames(tree: FileSystem): void {
+  const check = (directory: DirectoryInode) => {
+    for (const entry of directory.EntryList) {
+      const name = entry?.Name;
+      if (name === undefined) continue;
+      if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
+        throw new ImageServerError('INVALID_IMAGE', `bad name in image: ${JSON.stringify(name)}`);
+    }
+  };
+  check(tree.DirectoryInode);
+  for (const inode of tree.InodeTable?.values() ?? []) if (inode?.Kind === 'directory') check(inode);
+}

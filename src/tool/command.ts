@@ -1,8 +1,9 @@
 /** What a command is, and what it is given. */
-import { ImageServerError } from '../errors.ts';
-import { connectSrpc, type SrpcClient } from '../srpc/client.ts';
-import { encodeText } from '../wire/text.ts';
+import type { SrpcClient } from '../srpc/client.ts';
+import { dialServer } from './dial.ts';
 import type { ToolFlags } from './flags.ts';
+import type { ToolIo } from './io.ts';
+import { Progress } from './progress.ts';
 
 export interface Command {
   readonly name: string;
@@ -11,48 +12,57 @@ export interface Command {
   readonly minArgs: number;
   readonly maxArgs: number;
   readonly summary: string;
-  /** The original's beginning of the error message: `Error <doing>: <cause>`. */
+  /** What the command was about, for `Error <doing>: <cause>`; the colon is added unless it ends in white space. */
   readonly doing: (args: readonly string[]) => string;
   /** Resolves with the exit status. */
   run(context: Context, args: readonly string[]): Promise<number>;
 }
 
-/** Shared by the commands of one invocation. */
+/** Shared by everything that one command line does. */
 export class Context {
+  readonly progress: Progress;
+  readonly #cleanUps = new Set<() => void>();
   #client: Promise<SrpcClient> | undefined;
-  readonly #others: SrpcClient[] = [];
-  constructor(readonly flags: ToolFlags) {}
 
-  #dial(): Promise<SrpcClient> {
-    return connectSrpc({ host: this.flags.imageServerHostname, port: this.flags.imageServerPortNum }).catch(
-      (cause) => {
-        throw cause instanceof ImageServerError ? new DialError(cause) : cause;
-      },
-    );
+  constructor(
+    readonly flags: ToolFlags,
+    readonly io: ToolIo,
+  ) {
+    this.progress = new Progress(io);
   }
+
   /** The connection to the image server, made when it is first needed. */
   client(): Promise<SrpcClient> {
-    this.#client ??= this.#dial();
+    this.#client ??= dialServer(this.flags);
     return this.#client;
   }
+
+  out(data: string | Uint8Array): Promise<void> {
+    return this.io.out(data);
+  }
+  json(value: unknown): Promise<void> {
+    return this.io.out(
+      `${JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? Number(one) : one))}\n`,
+    );
+  }
+
+  /** Work to be undone when the command ends, also when it is interrupted. Call the result to do it earlier. */
+  cleanUp(undo: () => void): () => void {
+    const once = () => {
+      if (this.#cleanUps.delete(once)) undo();
+    };
+    this.#cleanUps.add(once);
+    return once;
+  }
+  /** Runs what is left to undo; synchronous, so that a signal can do it. */
+  undoAll(): void {
+    for (const undo of [...this.#cleanUps].reverse()) undo();
+  }
+
   async close(): Promise<void> {
+    this.undoAll();
+    this.progress.clear();
     const client = await this.#client?.catch(() => undefined);
     client?.close();
-    for (const other of this.#others) other.close();
-  }
-  /** Writes data to stdout; names that are not UTF-8 come out as their bytes. */
-  out(data: string | Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      process.stdout.write(typeof data === 'string' ? encodeText(data) : data, (error) =>
-        error ? reject(error) : resolve(),
-      );
-    });
-  }
-}
-
-/** The server could not be reached: the message does not name the command. */
-export class DialError extends ImageServerError {
-  constructor(cause: ImageServerError) {
-    super(cause.code, cause.message, { cause });
   }
 }

@@ -1,15 +1,37 @@
-/** Flags of imagetool; names and defaults are the original's. */
+/** Flags of imagetool; names, defaults and meanings are the original's where it has them. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import {
   booleanFlag,
   durationFlag,
+  type Flag,
+  type FlagType,
   type FlagValues,
   flag,
+  intFlag,
   listFlag,
+  sizeFlag,
   stringFlag,
   uintFlag,
 } from '../flags/flags.ts';
+
+const MINUTE = 60_000_000_000n;
+
+const requiredPathsFlag: FlagType<readonly string[]> = {
+  name: 'list',
+  parse(text) {
+    const entries = text.split(',');
+    for (const entry of entries) if (!/^.+:.$/.test(entry)) throw new Error(`invalid entry: ${entry}`);
+    return entries;
+  },
+  format: (value) => value.join(','),
+};
+
+const EXCLUDED = '/data/.*,/home/.*,/tmp/.*,/var/log/.*,/var/mail/.*,/var/spool/.*,/var/tmp/.*'.split(',');
+
+function accepted<T>(type: FlagType<T>, value: T): Flag<T> {
+  return flag(type, value, 'Accepted for compatibility; has no effect');
+}
 
 export const TOOL_FLAGS = {
   imageServerHostname: flag(stringFlag, 'localhost', 'Host name of the image server'),
@@ -17,31 +39,54 @@ export const TOOL_FLAGS = {
   certDirectory: flag(
     stringFlag,
     join(homedir(), '.ssl'),
-    'Directory with NAME.cert and NAME.key pairs; empty = none',
+    'Directory with NAME.cert and NAME.key pairs; empty = no certificates',
   ),
+  serverCAfile: flag(stringFlag, '', 'CA to verify the certificate of the server with; empty = not verified'),
+  allowPlaintext: flag(
+    booleanFlag,
+    false,
+    'Talk to a server without TLS although there are certificates to show',
+  ),
+  idleTimeout: flag(durationFlag, 5n * MINUTE, 'Give up when the server stays silent this long; 0 = never'),
   timeout: flag(durationFlag, 0n, 'How long the server waits for an image that is not there yet'),
-  expiresIn: flag(durationFlag, 0n, 'Life of the image; 0 = for ever'),
-  filterFile: flag(stringFlag, '', 'Filter hiding paths from show and diff'),
-  deleteFilter: flag(stringFlag, '', 'Filter of paths to drop in addi and diff'),
-  buildLog: flag(stringFlag, '', 'Build log: a file or a URL'),
-  releaseNotes: flag(stringFlag, '', 'Release notes: a file or a URL'),
+  expiresIn: flag(durationFlag, 0n, 'Life of the image (at least 15m); 0 = for ever'),
+  filterFile: flag(stringFlag, '', 'Filter of paths that show and diff leave out'),
+  deleteFilter: flag(stringFlag, '', 'Filter of paths that are dropped by addi and diff'),
+  buildLog: flag(stringFlag, '', 'Build log of the new image: a file or an http(s) URL'),
+  releaseNotes: flag(stringFlag, '', 'Release notes of the new image: a file or an http(s) URL'),
+  computedFiles: flag(stringFlag, '', 'List of computed files of the new image: lines PATH SOURCE, or .json'),
   computedFilesRoot: flag(stringFlag, '', 'Tree with the contents of computed files, for get and tar'),
+  copyMtimesFrom: flag(stringFlag, '', 'Image from which add takes the times of files that are the same'),
   requiredPaths: flag(
-    listFlag,
+    requiredPathsFlag,
     ['/etc:d', '/etc/passwd:f', '/usr:d', '/usr/bin:d'],
-    'path:type list every full image must have',
+    'path:type list that every image that is not sparse must have; types b c d f l p',
   ),
-  skipFields: flag(stringFlag, '', 'Columns to leave out in show and diff: m l u g s t n d'),
+  skipFields: flag(stringFlag, '', 'Columns that show and diff leave out: m l u g s t n d'),
   ignoreExpiring: flag(booleanFlag, false, 'Ignore expiring images in find-latest-image'),
   compress: flag(booleanFlag, false, 'gzip the output of tar'),
-  noSameOwner: flag(booleanFlag, false, 'get: keep the present user as owner (for ordinary users)'),
+  noSameOwner: flag(booleanFlag, false, 'get: leave the owner as it comes (for ordinary users)'),
+  makeParents: flag(booleanFlag, false, 'mkdir: make missing parents, accept what exists'),
+  p: flag(booleanFlag, false, 'Short for -makeParents'),
   json: flag(booleanFlag, false, 'Print JSON where a script would want it'),
   detailedExitCodes: flag(
     booleanFlag,
     false,
-    'Exit 3 not found, 4 exists, 5 denied, 6 no connection, 7 integrity, instead of 1',
+    'Exit 2 bad request, 3 not found, 4 exists, 5 denied, 6 no connection, 7 integrity, instead of 1',
   ),
-  makeParents: flag(booleanFlag, false, 'mkdir: make missing parents, accept what exists'),
-  debug: flag(booleanFlag, false, 'Accepted for compatibility; has no effect'),
+  debug: accepted(booleanFlag, false),
+  logDebugLevel: accepted(intFlag, -1),
+  logDatestamps: accepted(booleanFlag, false),
+  logSubseconds: accepted(booleanFlag, false),
+  scanExcludeList: accepted(listFlag, EXCLUDED),
+  allocateBlocks: accepted(booleanFlag, false),
+  makeBootable: accepted(booleanFlag, true),
+  minFreeBytes: accepted(sizeFlag, 4 * 1024 * 1024),
+  roundupPower: accepted(uintFlag, 24),
+  tableType: accepted(stringFlag, 'msdos'),
+  hypervisorHostname: accepted(stringFlag, ''),
+  hypervisorPortNum: accepted(uintFlag, 6976),
+  fleetManagerHostname: accepted(stringFlag, ''),
+  fleetManagerPortNum: accepted(uintFlag, 6977),
 } as const;
 export type ToolFlags = FlagValues<typeof TOOL_FLAGS>;

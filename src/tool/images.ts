@@ -1,35 +1,49 @@
-/** Fetching images and sources of trees. */
+/** Images and trees to work on: those of the server, and typed sources. */
 import { readFileSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
 import { compileFilter, type PathFilter, parseFilter } from '../image/filter.ts';
 import { decodeOnce } from '../wire/gob/decoder.ts';
-import type { FileSystem } from '../wire/messages/filesystem.ts';
-import { FileSystem as FileSystemSchema } from '../wire/messages/filesystem.ts';
+import { FileSystem } from '../wire/messages/filesystem.ts';
 import { Image } from '../wire/messages/image.ts';
 import { GetImageRequest, GetImageResponse } from '../wire/messages/imageserver.ts';
 import type { Context } from './command.ts';
+import type { WantedObject } from './download.ts';
 import { scanDirectory } from './scan-directory.ts';
 
-/** An image of the server; throws `NAME: not found`. */
-export async function fetchImage(
-  context: Context,
-  name: string,
-  options: { ignoreFilesystem?: boolean } = {},
-): Promise<Image> {
+/** An image of the server, or null; waits for it as long as -timeout says. */
+export async function findImage(context: Context, name: string, withTree: boolean): Promise<Image | null> {
   const client = await context.client();
-  const { Image: image } = await client.call('ImageServer.GetImage', GetImageRequest, GetImageResponse, {
+  const reply = await client.call('ImageServer.GetImage', GetImageRequest, GetImageResponse, {
     ImageName: name,
-    IgnoreFilesystem: options.ignoreFilesystem ?? false,
+    IgnoreFilesystem: !withTree,
     IgnoreFilesystemIfExpiring: false,
     Timeout: context.flags.timeout,
   });
+  return reply.Image;
+}
+
+/** An image of the server; throws IMAGE_NOT_FOUND. Its tree may be null if it is not asked for. */
+export async function fetchImage(context: Context, name: string, withTree = true): Promise<Image> {
+  const image = await findImage(context, name, withTree);
   if (!image) throw new ImageServerError('IMAGE_NOT_FOUND', `${name}: not found`);
   return image;
 }
 
-function treeOf(image: Image, name: string): FileSystem {
+/** The tree of an image; throws INVALID_IMAGE if it has none. */
+export function treeOf(image: Image, name: string): FileSystem {
   if (!image.FileSystem) throw new ImageServerError('INVALID_IMAGE', `${name}: image has no file-system`);
   return image.FileSystem;
+}
+
+/** Reads a file that holds one encoded value. Throws what is wrong with it, with its name. */
+function decodeFile<T>(file: string, decode: (bytes: Uint8Array) => T): T {
+  const bytes = readFileSync(file);
+  try {
+    return decode(bytes);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new ImageServerError('INVALID_REQUEST', `${file}: ${message}`, { cause });
+  }
 }
 
 /** The tree of a typed source: `i:` image (also the default), `d:` directory, `f:` encoded tree, `l:` encoded image. */
@@ -41,11 +55,14 @@ export async function fetchTree(context: Context, source: string): Promise<FileS
     case 'i':
       return treeOf(await fetchImage(context, name), name);
     case 'd':
-      return scanDirectory(name).tree;
+      return scanDirectory(name, { progress: context.progress });
     case 'f':
-      return decodeOnce(FileSystemSchema, readFileSync(name)).value;
+      return decodeFile(name, (bytes) => decodeOnce(FileSystem, bytes).value);
     case 'l':
-      return treeOf(decodeOnce(Image, readFileSync(name)).value, name);
+      return decodeFile(name, (bytes) => treeOf(decodeOnce(Image, bytes).value, name));
+    case 's':
+    case 'v':
+      throw new ImageServerError('INVALID_REQUEST', `image type not supported by this tool: ${kind}`);
     default:
       throw new ImageServerError('INVALID_REQUEST', `unknown image type: ${kind}`);
   }
@@ -57,7 +74,7 @@ export function loadFilter(file: string): PathFilter | undefined {
 }
 
 /** Objects a tree needs, each once. */
-export function objectsOf(tree: FileSystem): { hash: string; size: number }[] {
+export function objectsOf(tree: FileSystem): WantedObject[] {
   const objects = new Map<string, number>();
   for (const inode of tree.InodeTable?.values() ?? [])
     if (inode?.Kind === 'regular' && inode.Size > 0n) objects.set(inode.Hash, Number(inode.Size));

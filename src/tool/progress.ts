@@ -1,34 +1,70 @@
-/** A bar on the terminal for long work; nothing at all when stderr is not one. */
+/** One line on the terminal for long work; nothing at all when stderr is not one. */
 import { formatBytes } from '../image/format.ts';
+import type { ToolIo } from './io.ts';
 
-const WIDTH = 30;
+const WIDTH = 24;
 const EVERY_MS = 100;
 
+/** One kind of work: what is done, of how much. */
+export interface Task {
+  add(bytes: number): void;
+  /** Bytes in all, if they become known. */
+  total(bytes: number): void;
+  end(): void;
+}
+
+interface Part {
+  readonly what: string;
+  done: number;
+  total: number;
+}
+
+/** Several kinds of work may be under way; they share the line. */
 export class Progress {
-  #done = 0;
+  readonly #parts: Part[] = [];
   #last = 0;
   #shown = false;
-  readonly #terminal = process.stderr.isTTY === true;
+
+  constructor(readonly io: ToolIo) {}
 
   /** `total` in bytes; 0 if not known. */
-  constructor(
-    readonly what: string,
-    public total = 0,
-  ) {}
+  start(what: string, total = 0): Task {
+    const part: Part = { what, done: 0, total };
+    this.#parts.push(part);
+    return {
+      add: (bytes) => {
+        part.done += bytes;
+        this.#show();
+      },
+      total: (bytes) => {
+        part.total = bytes;
+      },
+      end: () => {
+        const index = this.#parts.indexOf(part);
+        if (index >= 0) this.#parts.splice(index, 1);
+        if (this.#parts.length === 0) this.clear();
+      },
+    };
+  }
 
-  add(bytes: number): void {
-    this.#done += bytes;
+  #show(): void {
+    if (!this.io.terminal) return;
     const now = performance.now();
-    if (!this.#terminal || now - this.#last < EVERY_MS) return;
+    if (now - this.#last < EVERY_MS) return;
     this.#last = now;
     this.#shown = true;
-    const part = this.total ? Math.min(1, this.#done / this.total) : 0;
-    const bar = this.total
-      ? ` [${'#'.repeat(Math.round(part * WIDTH)).padEnd(WIDTH)}] ${Math.round(part * 100)} %`
-      : '';
-    process.stderr.write(`\r${this.what}${bar} ${formatBytes(this.#done)}\x1b[K`);
+    this.io.status(`\r${this.#parts.map(partText).join('  ')}\x1b[K`);
   }
-  end(): void {
-    if (this.#shown) process.stderr.write('\r\x1b[K');
+  /** Takes the line away, so that something else can be written. */
+  clear(): void {
+    if (this.#shown) this.io.status('\r\x1b[K');
+    this.#shown = false;
   }
+}
+
+function partText({ what, done, total }: Part): string {
+  if (total === 0) return `${what} ${formatBytes(done)}`;
+  const share = Math.min(1, done / total);
+  const bar = '#'.repeat(Math.round(share * WIDTH)).padEnd(WIDTH);
+  return `${what} [${bar}] ${Math.floor(share * 100)} % of ${formatBytes(total)}`;
 }

@@ -1,35 +1,43 @@
 /** A directory tree of this machine as an image's file-system. */
-import { closeSync, lstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { PathFilter } from '../image/filter.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../image/mode.ts';
+import { countTree } from '../image/tree.ts';
 import type {
   DirectoryEntry,
   DirectoryInode,
   FileSystem,
   GenericInode,
+  InodeOf,
 } from '../wire/messages/filesystem.ts';
 import { decodeText } from '../wire/text.ts';
-import { type Content, hashRange } from './content.ts';
-import { Progress } from './progress.ts';
+import { type Content, hashFile } from './content.ts';
+import type { Progress } from './progress.ts';
 
-export interface ScannedTree {
-  readonly tree: FileSystem;
-  /** By hash; what the image's objects are made of. */
-  readonly contents: Map<string, Content>;
-}
+/** Takes every content once or more; what it throws ends the scan. */
+export type ContentSink = (content: Content) => void | Promise<void>;
 
 const NANOS = 1_000_000_000n;
-const NO_HASH = '0'.repeat(128);
+export const NO_HASH = '0'.repeat(128);
 /** The agent's own directory on managed machines. */
 const SKIPPED = '/.subd';
+const MAX_HASHING = 8;
+
+interface Unhashed {
+  readonly file: Buffer;
+  readonly inode: InodeOf<'regular'>;
+}
+
+/** Seconds rounded down, and the nanoseconds after them. */
+function splitTime(nanos: bigint): { MtimeSeconds: bigint; MtimeNanoSeconds: number } {
+  const rest = ((nanos % NANOS) + NANOS) % NANOS;
+  return { MtimeSeconds: (nanos - rest) / NANOS, MtimeNanoSeconds: Number(rest) };
+}
 
 class Scanner {
   readonly inodes = new Map<bigint, GenericInode | null>();
-  readonly contents = new Map<string, Content>();
-  readonly progress = new Progress('scanning');
-  regular = 0n;
-  bytes = 0n;
-  directories = 1n;
+  readonly unhashed: Unhashed[] = [];
 
   constructor(
     readonly device: bigint,
@@ -37,14 +45,12 @@ class Scanner {
   ) {}
 
   directory(real: Buffer, path: string, stat: { mode: bigint; uid: bigint; gid: bigint }): DirectoryInode {
-    const names = readdirSync(real, { encoding: 'buffer' }).sort(Buffer.compare);
     const EntryList: DirectoryEntry[] = [];
-    for (const name of names) {
+    for (const name of readdirSync(real, { encoding: 'buffer' }).sort(Buffer.compare)) {
       const text = decodeText(name);
       const childPath = `${path === '/' ? '' : path}/${text}`;
       if (childPath === SKIPPED || this.filter?.(childPath)) continue;
-      const child = Buffer.concat([real, Buffer.from('/'), name]);
-      const number = this.#entry(child, childPath);
+      const number = this.#entry(Buffer.concat([real, Buffer.from('/'), name]), childPath);
       if (number !== undefined) EntryList.push({ Name: text, InodeNumber: number });
     }
     return {
@@ -62,75 +68,77 @@ class Scanner {
     if (type === S_IFSOCK || stat.dev !== this.device) return undefined;
     const number = stat.ino;
     if (type === S_IFDIR) {
-      this.directories++;
       this.inodes.set(number, { Kind: 'directory', ...this.directory(real, path, stat) });
       return number;
     }
     if (this.inodes.has(number)) return number;
     const owner = { Uid: Number(stat.uid), Gid: Number(stat.gid) };
-    let seconds = stat.mtimeNs / NANOS;
-    let nanos = stat.mtimeNs % NANOS;
-    if (nanos < 0n) {
-      seconds -= 1n;
-      nanos += NANOS;
-    }
-    const times = { MtimeNanoSeconds: Number(nanos), MtimeSeconds: seconds };
-    if (type === S_IFLNK)
-      this.inodes.set(number, {
-        Kind: 'symlink',
-        ...owner,
-        Symlink: decodeText(readlinkSync(real, { encoding: 'buffer' })),
-      });
-    else if (type === S_IFREG)
-      this.inodes.set(number, {
-        Kind: 'regular',
-        Mode: Number(stat.mode),
-        ...owner,
-        ...times,
-        Size: stat.size,
-        Hash: this.#content(real, Number(stat.size)),
-      });
-    else
-      this.inodes.set(number, {
-        Kind: 'special',
-        Mode: Number(stat.mode),
-        ...owner,
-        ...times,
-        Rdev: stat.rdev,
-      });
+    const rest = { Mode: Number(stat.mode), ...owner, ...splitTime(stat.mtimeNs) };
+    if (type === S_IFLNK) {
+      const target = readlinkSync(real, { encoding: 'buffer' });
+      this.inodes.set(number, { Kind: 'symlink', ...owner, Symlink: decodeText(target) });
+    } else if (type === S_IFREG) {
+      const inode = { Kind: 'regular' as const, ...rest, Size: stat.size, Hash: NO_HASH };
+      this.inodes.set(number, inode);
+      if (stat.size > 0n) this.unhashed.push({ file: real, inode });
+    } else this.inodes.set(number, { Kind: 'special', ...rest, Rdev: stat.rdev });
     return number;
-  }
-
-  #content(file: Buffer, size: number): string {
-    this.regular++;
-    this.bytes += BigInt(size);
-    if (size === 0) return NO_HASH;
-    const fd = openSync(file, 'r');
-    try {
-      const hash = hashRange(fd, 0, size, (bytes) => this.progress.add(bytes));
-      if (!this.contents.has(hash)) this.contents.set(hash, { file, offset: 0, size, hash });
-      return hash;
-    } finally {
-      closeSync(fd);
-    }
   }
 }
 
-/** Scans a directory; does not leave its file system, leaves out sockets and what the filter matches. */
-export function scanDirectory(directory: string, filter?: PathFilter): ScannedTree {
-  const real = Buffer.from(directory);
-  const stat = lstatSync(real, { bigint: true });
-  const scanner = new Scanner(stat.dev, filter);
-  const root = scanner.directory(real, '/', stat);
-  scanner.progress.end();
-  return {
-    tree: {
-      InodeTable: scanner.inodes,
-      NumRegularInodes: scanner.regular,
-      TotalDataBytes: scanner.bytes,
-      DirectoryCount: scanner.directories,
-      DirectoryInode: root,
-    },
-    contents: scanner.contents,
+/** Hashes files, several at a time; their inodes get the hashes. */
+async function hashAll(
+  files: readonly Unhashed[],
+  progress: Progress | undefined,
+  sink: ContentSink,
+): Promise<void> {
+  const task = progress?.start(
+    'scanning',
+    files.reduce((sum, one) => sum + Number(one.inode.Size), 0),
+  );
+  let next = 0;
+  let failed = false;
+  const worker = async () => {
+    while (next < files.length && !failed) {
+      const { file, inode } = files[next++] as Unhashed;
+      try {
+        const content = await hashFile(file, Number(inode.Size), (bytes) => task?.add(bytes));
+        inode.Hash = content.hash;
+        await sink(content);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
   };
+  try {
+    const workers = Array.from({ length: Math.min(MAX_HASHING, availableParallelism()) }, worker);
+    const results = await Promise.allSettled(workers);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  } finally {
+    task?.end();
+  }
+}
+
+/**
+ * Scans a directory; does not leave its file system, leaves out sockets and what the filter matches. The contents go to
+ * `sink` as they are hashed.
+ */
+export async function scanDirectory(
+  directory: string,
+  options: { filter?: PathFilter | undefined; progress?: Progress | undefined; sink?: ContentSink } = {},
+): Promise<FileSystem> {
+  const real = Buffer.from(directory);
+  // The directory itself may be given by a symbolic link.
+  const stat = statSync(real, { bigint: true });
+  const scanner = new Scanner(stat.dev, options.filter);
+  const root = scanner.directory(real, '/', stat);
+  await hashAll(scanner.unhashed, options.progress, options.sink ?? (() => undefined));
+  return countTree({
+    InodeTable: scanner.inodes,
+    NumRegularInodes: 0n,
+    TotalDataBytes: 0n,
+    DirectoryCount: 0n,
+    DirectoryInode: root,
+  });
 }

@@ -1,36 +1,85 @@
 /** System calls that the runtime does not offer: device nodes and times with nanoseconds. */
-import { dlopen, FFIType, type Pointer, ptr } from 'bun:ffi';
-import { ImageServerError } from '../errors.ts';
+import { dlopen, FFIType, read } from 'bun:ffi';
 
+const LIBRARIES = [
+  'libc.so.6',
+  'libc.so',
+  `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`,
+];
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const ERRORS: Readonly<Record<number, string>> = {
+  1: 'EPERM',
+  2: 'ENOENT',
+  13: 'EACCES',
+  17: 'EEXIST',
+  20: 'ENOTDIR',
+  22: 'EINVAL',
+  28: 'ENOSPC',
+  30: 'EROFS',
+  36: 'ENAMETOOLONG',
+};
 
-function load() {
-  return dlopen('libc.so.6', {
+function load(library: string) {
+  return dlopen(library, {
     mknod: { args: [FFIType.ptr, FFIType.u32, FFIType.u64], returns: FFIType.i32 },
     utimensat: { args: [FFIType.i32, FFIType.ptr, FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
+    futimens: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+    __errno_location: { args: [], returns: FFIType.ptr },
   }).symbols;
 }
-let libc: ReturnType<typeof load> | undefined;
+let loaded: ReturnType<typeof load> | undefined;
 
-function pathPointer(path: Uint8Array): { bytes: Uint8Array; pointer: Pointer } {
-  const bytes = Buffer.concat([path, Buffer.alloc(1)]);
-  return { bytes, pointer: ptr(bytes) };
+function libc(): ReturnType<typeof load> {
+  for (const library of LIBRARIES) {
+    if (loaded) break;
+    try {
+      loaded = load(library);
+    } catch {
+      // The next name may do: which one exists depends on the distribution.
+    }
+  }
+  if (!loaded) throw new Error('the C library cannot be loaded: no device nodes and no file times');
+  return loaded;
 }
 
-/** Makes a device node or fifo; `rdev` in Linux's form (st_rdev). */
+/** What the runtime throws for a system call that failed. */
+function failure(syscall: string, path: Uint8Array): Error {
+  const location = libc().__errno_location();
+  const errno = location === null ? 0 : read.i32(location);
+  const code = ERRORS[errno] ?? `errno ${errno}`;
+  return Object.assign(new Error(`${syscall}: ${code}`), {
+    code,
+    errno,
+    syscall,
+    path: Buffer.from(path).toString(),
+  });
+}
+
+function cString(path: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(path.length + 1);
+  bytes.set(path);
+  return bytes;
+}
+const times = new BigInt64Array(4);
+function setTimes(seconds: bigint, nanoseconds: number): BigInt64Array {
+  times[0] = times[2] = seconds;
+  times[1] = times[3] = BigInt(nanoseconds);
+  return times;
+}
+
+/** Makes a device node or fifo; `rdev` in Linux's form (st_rdev). Throws a system error. */
 export function makeNode(path: Uint8Array, mode: number, rdev: bigint): void {
-  libc ??= load();
-  const { pointer } = pathPointer(path);
-  if (libc.mknod(pointer, mode, rdev) !== 0)
-    throw new ImageServerError('INTERNAL', `mknod ${Buffer.from(path).toString()}: operation not permitted`);
+  if (libc().mknod(cString(path), mode, rdev) !== 0) throw failure('mknod', path);
 }
 
-/** Sets the modification (and access) time without following a symbolic link. */
+/** Sets modification and access time without following a symbolic link. Throws a system error. */
 export function setTime(path: Uint8Array, seconds: bigint, nanoseconds: number): void {
-  libc ??= load();
-  const times = new BigInt64Array([seconds, BigInt(nanoseconds), seconds, BigInt(nanoseconds)]);
-  const { pointer } = pathPointer(path);
-  if (libc.utimensat(AT_FDCWD, pointer, ptr(times), AT_SYMLINK_NOFOLLOW) !== 0)
-    throw new ImageServerError('INTERNAL', `cannot set the time of ${Buffer.from(path).toString()}`);
+  if (libc().utimensat(AT_FDCWD, cString(path), setTimes(seconds, nanoseconds), AT_SYMLINK_NOFOLLOW) !== 0)
+    throw failure('utimensat', path);
+}
+
+/** Sets modification and access time of an open file. Throws a system error that names `path`. */
+export function setFileTime(fd: number, path: Uint8Array, seconds: bigint, nanoseconds: number): void {
+  if (libc().futimens(fd, setTimes(seconds, nanoseconds)) !== 0) throw failure('futimens', path);
 }

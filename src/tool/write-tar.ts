@@ -1,64 +1,105 @@
-/** Writes an image as a tar archive. */
-import { readFileSync, statSync } from 'node:fs';
+/** Writes an image as a tar archive, its objects verified on the way. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
 import { BLOCK, formatHeader, padding } from '../image/tar-format.ts';
-import { HARD_LINK, tarMembers } from '../image/tar-members.ts';
-import type { SrpcClient } from '../srpc/client.ts';
+import { type ArchiveMember, HARD_LINK, tarMembers } from '../image/tar-members.ts';
+import { checkEntryNames } from '../image/tree.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
-import { downloadObjects } from './objects.ts';
+import { encodeText } from '../wire/text.ts';
+import type { Context } from './command.ts';
+import { downloadObjects } from './download.ts';
 
 type Sink = (bytes: Uint8Array) => void | Promise<void>;
 
-/** Streams the archive: names `./…`, later hard links as link members, objects verified on the way. */
-export async function writeTar(
-  client: SrpcClient,
-  tree: FileSystem,
-  computedFilesRoot: string,
-  sink: Sink,
-): Promise<void> {
-  // Members wait for the contents of the file before them, so that one request fetches many objects in order.
-  let waiting: { header: Buffer; hash: string; size: number }[] = [];
-  let waitingBytes = 0;
-  const flush = async () => {
-    const batch = waiting;
-    waiting = [];
-    waitingBytes = 0;
-    const objects = batch.filter((one) => one.size > 0);
-    let next = 0;
-    const headersUntilContent = async () => {
-      while (next < batch.length) {
-        const one = batch[next++] as (typeof batch)[number];
-        await sink(one.header);
-        if (one.size > 0) return one;
-      }
-      return undefined;
-    };
-    let current = await headersUntilContent();
-    if (!current) return;
-    await downloadObjects(client, objects, () => ({
-      write: (bytes) => sink(bytes.slice()),
-      done: async () => {
-        await sink(padding(current?.size ?? 0));
-        current = await headersUntilContent();
-      },
-    }));
-  };
-  const put = async (header: Buffer, hash = '', size = 0) => {
-    waiting.push({ header, hash, size });
-    waitingBytes += size;
-    if (waiting.length >= 1000 || waitingBytes >= 256 * 1024 * 1024) await flush();
-  };
-  for (const { path, inode, member } of tarMembers(tree)) {
-    const isFirst = member.type !== HARD_LINK;
-    if (inode.Kind === 'computed' && isFirst && computedFilesRoot) {
-      const file = `${computedFilesRoot}${path}`;
-      if (!statSync(file, { throwIfNoEntry: false }))
-        throw new ImageServerError('FILE_NOT_FOUND', `missing computed file: ${path}`);
-      const data = readFileSync(file);
-      await put(Buffer.concat([formatHeader({ ...member, size: data.length }), data, padding(data.length)]));
-    } else if (inode.Kind === 'regular' && isFirst) await put(formatHeader(member), inode.Hash, member.size);
-    else await put(formatHeader(member));
+const GATHER = 256 * 1024;
+const PIECE = 1024 * 1024;
+
+/** Gathers small pieces, so that the sink gets few big ones. */
+class Gatherer {
+  readonly #buffer = Buffer.allocUnsafe(GATHER);
+  #filled = 0;
+  constructor(readonly sink: Sink) {}
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#filled + bytes.length > GATHER) await this.flush();
+    if (bytes.length >= GATHER / 2) {
+      await this.flush();
+      await this.sink(Buffer.from(bytes));
+      return;
+    }
+    this.#buffer.set(bytes, this.#filled);
+    this.#filled += bytes.length;
   }
-  await flush();
-  await sink(Buffer.alloc(2 * BLOCK));
+  async flush(): Promise<void> {
+    if (this.#filled === 0) return;
+    const part = Buffer.from(this.#buffer.subarray(0, this.#filled));
+    this.#filled = 0;
+    await this.sink(part);
+  }
+}
+
+/** Streams the archive to `sink`; computed files are empty unless -computedFilesRoot has them. */
+export async function writeTar(context: Context, tree: FileSystem, sink: Sink): Promise<void> {
+  checkEntryNames(tree);
+  const out = new Gatherer(sink);
+  const members = tarMembers(tree);
+  /** Writes members until one whose contents come from the server; undefined at the end. */
+  const untilObject = async (): Promise<ArchiveMember | undefined> => {
+    for (;;) {
+      const { done, value } = members.next();
+      if (done) return undefined;
+      if (value.inode.Kind === 'computed' && value.member.type !== HARD_LINK) {
+        await writeComputed(context.flags.computedFilesRoot, value, out);
+        continue;
+      }
+      await out.write(formatHeader(value.member));
+      if (value.member.size > 0) return value;
+    }
+  };
+  const objects: { hash: string; size: number }[] = [];
+  for (const { inode, member } of tarMembers(tree))
+    if (inode.Kind === 'regular' && member.type !== HARD_LINK && member.size > 0)
+      objects.push({ hash: inode.Hash, size: member.size });
+  await untilObject();
+  await downloadObjects(
+    await context.client(),
+    objects,
+    ({ size }) => ({
+      write: (bytes) => out.write(bytes),
+      async done() {
+        await out.write(padding(size));
+        await untilObject();
+      },
+    }),
+    context.progress,
+  );
+  await out.write(Buffer.alloc(2 * BLOCK));
+  await out.flush();
+}
+
+async function writeComputed(root: string, { path, member }: ArchiveMember, out: Gatherer): Promise<void> {
+  if (root === '') {
+    await out.write(formatHeader(member));
+    return;
+  }
+  let fd: number;
+  try {
+    fd = openSync(Buffer.concat([Buffer.from(root), encodeText(path)]), 'r');
+  } catch (cause) {
+    throw new ImageServerError('FILE_NOT_FOUND', `missing computed file: ${path}`, { cause });
+  }
+  try {
+    const { size } = fstatSync(fd);
+    await out.write(formatHeader({ ...member, size }));
+    const piece = Buffer.allocUnsafe(PIECE);
+    for (let at = 0; at < size; ) {
+      const read = readSync(fd, piece, 0, Math.min(PIECE, size - at), at);
+      if (read === 0) throw new ImageServerError('CONFLICT', `${path}: file changed while it was read`);
+      await out.write(piece.subarray(0, read));
+      at += read;
+    }
+    await out.write(padding(size));
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -1,5 +1,5 @@
-import { CheckDirectoryRequest, CheckDirectoryResponse } from '../../wire/messages/imageserver.ts';
 import type { Command } from '../command.ts';
+import { directoryExists } from '../directories.ts';
 
 export const checkDirectory: Command = {
   name: 'check-directory',
@@ -8,14 +8,5 @@ export const checkDirectory: Command = {
   maxArgs: 1,
   summary: 'exit 0 if the image directory exists, else 1',
   doing: () => 'checking directory',
-  async run(context, [name = '']) {
-    const client = await context.client();
-    const reply = await client.call(
-      'ImageServer.CheckDirectory',
-      CheckDirectoryRequest,
-      CheckDirectoryResponse,
-      { DirectoryName: name },
-    );
-    return reply.DirectoryExists ? 0 : 1;
-  },
+  run: async (context, [name = '']) => ((await directoryExists(context, name)) ? 0 : 1),
 };

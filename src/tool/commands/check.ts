@@ -1,5 +1,5 @@
-import { CheckImageRequest, CheckImageResponse } from '../../wire/messages/imageserver.ts';
 import type { Command } from '../command.ts';
+import { imageExists } from '../new-image.ts';
 
 export const check: Command = {
   name: 'check',
@@ -8,14 +8,5 @@ export const check: Command = {
   maxArgs: 1,
   summary: 'exit 0 if the image exists, else 1',
   doing: () => 'checking image',
-  async run(context, [name = '']) {
-    const client = await context.client();
-    const { ImageExists } = await client.call(
-      'ImageServer.CheckImage',
-      CheckImageRequest,
-      CheckImageResponse,
-      { ImageName: name },
-    );
-    return ImageExists ? 0 : 1;
-  },
+  run: async (context, [name = '']) => ((await imageExists(context, name)) ? 0 : 1),
 };

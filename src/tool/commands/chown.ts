@@ -7,7 +7,7 @@ export const chown: Command = {
   minArgs: 2,
   maxArgs: 2,
   summary: 'set the owner group of an image directory; "" clears it',
-  doing: () => 'changing directory owner',
+  doing: () => 'changing directory ownership',
   async run(context, [directory = '', group = '']) {
     const client = await context.client();
     await client.call('ImageServer.ChownDirectory', ChownDirectoryRequest, ChownDirectoryResponse, {

@@ -1,25 +1,17 @@
-import type { FileSystem } from '../../wire/messages/filesystem.ts';
-import { makeImage, refuseExisting, submitImage } from '../add.ts';
 import type { Command } from '../command.ts';
 import { fetchImage } from '../images.ts';
+import { refuseExisting, submitImage } from '../new-image.ts';
 
 export const copy: Command = {
   name: 'copy',
   args: 'name oldimagename',
   minArgs: 2,
   maxArgs: 2,
-  summary: 'copy an image under a new name',
+  summary: 'add an image that is a copy of another',
   doing: () => 'copying image',
   async run(context, [name = '', old = '']) {
     await refuseExisting(context, name);
-    const base = await fetchImage(context, old);
-    const image = await makeImage(context, {
-      tree: base.FileSystem as FileSystem,
-      filter: base.Filter,
-      triggers: base.Triggers,
-      base,
-    });
-    await submitImage(context, name, image);
+    await submitImage(context, name, await fetchImage(context, old));
     return 0;
   },
 };

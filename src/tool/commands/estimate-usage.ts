@@ -1,9 +1,7 @@
 import { formatBytes } from '../../image/format.ts';
+import { estimateUsage as bytesOf } from '../../image/usage.ts';
 import type { Command } from '../command.ts';
 import { fetchTree } from '../images.ts';
-
-const BLOCK = 4096n;
-const SYMLINK = 64n;
 
 export const estimateUsage: Command = {
   name: 'estimate-usage',
@@ -11,16 +9,11 @@ export const estimateUsage: Command = {
   minArgs: 1,
   maxArgs: 1,
   summary: 'estimate the space an image takes when unpacked',
-  doing: () => 'estimating usage',
+  doing: () => 'estimating image size',
   async run(context, [name = '']) {
-    const tree = await fetchTree(context, name);
-    let total = BLOCK;
-    for (const inode of tree.InodeTable?.values() ?? []) {
-      if (inode?.Kind === 'regular') total += ((inode.Size + BLOCK - 1n) / BLOCK) * BLOCK;
-      else if (inode?.Kind === 'directory') total += BLOCK;
-      else if (inode?.Kind === 'symlink') total += SYMLINK;
-    }
-    await context.out(`${formatBytes(total)}\n`);
+    const bytes = bytesOf(await fetchTree(context, name));
+    if (context.flags.json) await context.json({ bytes });
+    else await context.out(`${formatBytes(bytes)}\n`);
     return 0;
   },
 };

@@ -1,6 +1,5 @@
-import { ImageServerError } from '../../errors.ts';
-import { FindLatestImageRequest, FindLatestImageResponse } from '../../wire/messages/imageserver.ts';
 import type { Command } from '../command.ts';
+import { latestImage } from '../latest-image.ts';
 
 export const findLatestImage: Command = {
   name: 'find-latest-image',
@@ -10,21 +9,9 @@ export const findLatestImage: Command = {
   summary: 'print the newest image directly inside a directory',
   doing: () => 'finding latest image',
   async run(context, [directory = '']) {
-    const client = await context.client();
-    const reply = await client.call(
-      'ImageServer.FindLatestImage',
-      FindLatestImageRequest,
-      FindLatestImageResponse,
-      {
-        BuildCommitId: '',
-        DirectoryName: directory,
-        IgnoreExpiringImages: context.flags.ignoreExpiring,
-        TagsToMatch: null,
-      },
-    );
-    if (reply.Error) throw new ImageServerError('DIRECTORY_NOT_FOUND', reply.Error);
-    if (!reply.ImageName) throw new ImageServerError('IMAGE_NOT_FOUND', 'no image found');
-    await context.out(`${reply.ImageName}\n`);
+    const name = await latestImage(context, directory);
+    if (context.flags.json) await context.json({ ImageName: name });
+    else await context.out(`${name}\n`);
     return 0;
   },
 };

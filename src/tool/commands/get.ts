@@ -1,4 +1,3 @@
-import type { FileSystem } from '../../wire/messages/filesystem.ts';
 import type { Command } from '../command.ts';
 import { fetchTree } from '../images.ts';
 import { unpackImage } from '../unpack.ts';
@@ -11,9 +10,7 @@ export const get: Command = {
   summary: 'unpack an image into a directory (as root, or with -noSameOwner)',
   doing: () => 'getting image',
   async run(context, [name = '', directory = '']) {
-    const { noSameOwner, computedFilesRoot } = context.flags;
-    const tree: FileSystem = await fetchTree(context, name);
-    await unpackImage(await context.client(), name, tree, directory, { noSameOwner, computedFilesRoot });
+    await unpackImage(context, name, await fetchTree(context, name), directory);
     return 0;
   },
 };

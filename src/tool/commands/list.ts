@@ -1,5 +1,5 @@
-import { compareVersions } from '../../image/version-order.ts';
 import type { Command } from '../command.ts';
+import { imageNames } from '../lists.ts';
 
 export const list: Command = {
   name: 'list',
@@ -9,14 +9,9 @@ export const list: Command = {
   summary: 'list all images',
   doing: () => 'listing images',
   async run(context) {
-    const channel = await (await context.client()).open('ImageServer.ListImages');
-    const names: string[] = [];
-    for (let name = await channel.readLine(); name !== ''; name = await channel.readLine()) names.push(name);
-    channel.end();
-    names.sort(compareVersions);
-    await context.out(
-      context.flags.json ? `${JSON.stringify(names)}\n` : names.map((name) => `${name}\n`).join(''),
-    );
+    const names = await imageNames(context);
+    if (context.flags.json) await context.json(names);
+    else await context.out(names.map((name) => `${name}\n`).join(''));
     return 0;
   },
 };

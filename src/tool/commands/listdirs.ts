@@ -1,6 +1,5 @@
-import { compareVersions } from '../../image/version-order.ts';
-import { Directory } from '../../wire/messages/image.ts';
 import type { Command } from '../command.ts';
+import { imageDirectories } from '../lists.ts';
 
 export const listdirs: Command = {
   name: 'listdirs',
@@ -10,23 +9,13 @@ export const listdirs: Command = {
   summary: 'list all image directories and their owner groups',
   doing: () => 'listing directories',
   async run(context) {
-    const channel = await (await context.client()).open('ImageServer.ListDirectories');
-    const directories: Directory[] = [];
-    for (;;) {
-      const directory = await channel.receive(Directory);
-      if (!directory || directory.Name === '') break;
-      directories.push(directory);
-    }
-    channel.end();
-    directories.sort((a, b) => compareVersions(a.Name, b.Name));
+    const directories = await imageDirectories(context);
     if (context.flags.json) {
-      await context.out(`${JSON.stringify(directories)}\n`);
+      await context.json(directories);
       return 0;
     }
-    const width = Math.max(
-      0,
-      ...directories.filter((one) => one.Metadata.OwnerGroup).map((one) => one.Name.length),
-    );
+    const owned = directories.filter((one) => one.Metadata.OwnerGroup);
+    const width = Math.max(0, ...owned.map((one) => one.Name.length));
     const lines = directories.map(({ Name, Metadata: { OwnerGroup } }) =>
       OwnerGroup ? `${Name.padEnd(width)}  OwnerGroup=${OwnerGroup}\n` : `${Name}\n`,
     );

@@ -1,15 +1,19 @@
 import { listingLines } from '../../image/listing.ts';
 import { toJson } from '../../wire/json.ts';
 import { FileSystem } from '../../wire/messages/filesystem.ts';
+import { encodeText } from '../../wire/text.ts';
 import type { Command } from '../command.ts';
 import { fetchTree, loadFilter } from '../images.ts';
+
+/** Lines gathered for one write. */
+const LINES = 2000;
 
 export const show: Command = {
   name: 'show',
   args: 'name',
   minArgs: 1,
   maxArgs: 1,
-  summary: 'list the files of an image (also d:DIRECTORY, f:FILE, l:FILE)',
+  summary: 'list the files of an image',
   doing: () => 'showing image',
   async run(context, [source = '']) {
     const { filterFile, skipFields, json } = context.flags;
@@ -19,15 +23,17 @@ export const show: Command = {
       await context.out(`${toJson(FileSystem, tree)}\n`);
       return 0;
     }
-    let text = '';
-    for (const line of listingLines(tree, { skipFields, ...(skip ? { skip } : {}) })) {
-      text += `${line}\n`;
-      if (text.length > 1024 * 1024) {
-        await context.out(text);
-        text = '';
-      }
+    let lines: string[] = [];
+    const flush = async () => {
+      // Names are bytes: what is not UTF-8 comes out as it is.
+      await context.out(encodeText(lines.map((line) => `${line}\n`).join('')));
+      lines = [];
+    };
+    for (const line of listingLines(tree, { skipFields, ...(skip && { skip }) })) {
+      lines.push(line);
+      if (lines.length >= LINES) await flush();
     }
-    await context.out(text);
+    await flush();
     return 0;
   },
 };

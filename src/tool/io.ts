@@ -1,0 +1,27 @@
+/** Where a command writes; the terminal, or something else in tests. */
+import { once } from 'node:events';
+
+export interface ToolIo {
+  /** Data. Resolves when more may come. */
+  out(data: string | Uint8Array): Promise<void>;
+  /** One line for people. */
+  say(line: string): void;
+  /** Raw text on stderr, for the progress line. */
+  status(text: string): void;
+  /** Whether stderr is a terminal. */
+  readonly terminal: boolean;
+  /** The archive that comes through a pipe. */
+  readonly stdin: AsyncIterable<Uint8Array>;
+}
+
+export const processIo: ToolIo = {
+  async out(data) {
+    if (data.length > 0 && !process.stdout.write(data)) await once(process.stdout, 'drain');
+  },
+  say: (line) => void process.stderr.write(`${line}\n`),
+  status: (text) => void process.stderr.write(text),
+  terminal: process.stderr.isTTY === true,
+  get stdin() {
+    return process.stdin as AsyncIterable<Uint8Array>;
+  },
+};

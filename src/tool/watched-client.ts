@@ -1,0 +1,90 @@
+/** A connection that is given up when the server stays silent for too long: no command hangs for ever. */
+import { ImageServerError } from '../errors.ts';
+import { formatDuration } from '../flags/values.ts';
+import type { ClientChannel, SrpcClient } from '../srpc/client.ts';
+import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
+
+/** Pieces in which files are sent, so that each shows that the server still takes them. */
+const SEND_PIECE = 8 * 1024 * 1024;
+
+export class WatchedClient implements SrpcClient {
+  /** `idleMs`: longest silence; 0 = wait for ever. `where`: for the message. */
+  constructor(
+    readonly client: SrpcClient,
+    readonly idleMs: number,
+    readonly where: string,
+  ) {}
+
+  get closed(): boolean {
+    return this.client.closed;
+  }
+  close(): void {
+    this.client.close();
+  }
+  ping(): Promise<void> {
+    return this.#within(this.client.ping());
+  }
+  call<Q extends StructSchema, R extends StructSchema>(
+    method: string,
+    request: Q,
+    reply: R,
+    value: ValueOf<Q>,
+  ): Promise<ValueOf<R>> {
+    // The server itself may be asked to wait for something.
+    const asked = (value as { Timeout?: bigint }).Timeout ?? 0n;
+    return this.#within(this.client.call(method, request, reply, value), Number(asked / 1_000_000n));
+  }
+  async open(method: string): Promise<ClientChannel> {
+    const channel = await this.#within(this.client.open(method));
+    const within = <T>(work: Promise<T>) => this.#within(work);
+    return {
+      receive: <S extends Schema>(schema: S) => within(channel.receive(schema)),
+      send: (schema, value) => settle(channel.send(schema, value), within),
+      write: (data) => settle(channel.write(data), within),
+      async sendFile(object, offset = 0) {
+        for (let at = 0; at < object.size; at += SEND_PIECE)
+          await within(
+            channel.sendFile({ fd: object.fd, size: Math.min(SEND_PIECE, object.size - at) }, offset + at),
+          );
+      },
+      flush: () => within(channel.flush()),
+      async *bytes(length) {
+        const pieces = channel.bytes(length)[Symbol.asyncIterator]();
+        for (;;) {
+          const piece = await within(pieces.next());
+          if (piece.done) return;
+          yield piece.value;
+        }
+      },
+      take: (length) => within(channel.take(length)),
+      readLine: () => within(channel.readLine()),
+      messages: channel.messages,
+      end: () => channel.end(),
+    };
+  }
+
+  async #within<T>(work: Promise<T>, extraMs = 0): Promise<T> {
+    if (this.idleMs === 0) return work;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.client.close();
+    }, this.idleMs + extraMs);
+    try {
+      return await work;
+    } catch (cause) {
+      if (!late) throw cause;
+      const span = formatDuration(BigInt(this.idleMs) * 1_000_000n);
+      throw new ImageServerError('TIMEOUT', `nothing from ${this.where} for ${span}`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function settle(
+  work: void | Promise<void>,
+  within: (work: Promise<void>) => Promise<void>,
+): void | Promise<void> {
+  return work instanceof Promise ? within(work) : undefined;
+}
