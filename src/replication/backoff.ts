@@ -8,8 +8,11 @@ export interface BackoffRules {
   readonly factor: number;
 }
 
-/** First retry within a second, so that a restarted master is found at once, then growing to at most 30 s. */
-export const RECONNECT: BackoffRules = { firstMs: 1000, capMs: 30_000, factor: 1.6 };
+/**
+ * First retry within a second, then growing to at most 30 s, so slowly that a master that was away for some seconds is
+ * found again within about a third of that time.
+ */
+export const RECONNECT: BackoffRules = { firstMs: 1000, capMs: 30_000, factor: 1.3 };
 /** The same for one image that failed. */
 export const IMAGE_RETRY: BackoffRules = { firstMs: 2000, capMs: 30_000, factor: 2 };
 

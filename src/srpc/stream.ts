@@ -46,7 +46,10 @@ export async function sendList(
   if (method.end !== undefined) await writer.write(coder.encode(method.item, method.end as never));
 }
 
-/** Live events: every item leaves with the present turn of the event loop; those of one burst share a write. */
+/**
+ * Live events: the first leaves at once and as it is (a thousand listeners gather nothing for it); those that follow in
+ * the same turn of the event loop share a write.
+ */
 export async function sendEvents(
   method: StreamMethod,
   services: Services,
@@ -72,7 +75,7 @@ export async function sendEvents(
       ? coder.encode(method.item, item as never)
       : sharedEncoding(method, coder, item as object);
     first = false;
-    const blocked = writer.write(bytes);
+    const blocked = flushing ? writer.write(bytes) : writer.writeAlone(bytes);
     if (blocked) await blocked;
     if (flushing) continue;
     flushing = true;

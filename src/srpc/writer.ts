@@ -53,15 +53,18 @@ export class SocketWriter {
    * returned, tells when the socket takes more. Throws CANCELLED if the connection is closed.
    */
   write(data: Uint8Array): void | Promise<void> {
-    if (data.length >= BIG) {
-      this.#emit();
-      this.#send(data);
-      return this.ready();
-    }
+    if (data.length >= BIG) return this.writeAlone(data);
     if (this.#used + data.length > SLAB) this.#emit();
     const slab = this.#room();
     slab.set(data, this.#used);
     this.#used += data.length;
+    return this.ready();
+  }
+
+  /** Sends at once and without a copy, for bytes that many connections share; they must not change. */
+  writeAlone(data: Uint8Array): void | Promise<void> {
+    this.#emit();
+    this.#send(data);
     return this.ready();
   }
 

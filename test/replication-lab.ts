@@ -1,0 +1,463 @@
+/** Masters and replicas on loopback, ours and the original's, that can be killed and cut off; and how to compare them. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
+import { encodeImage } from '../src/wire/encoded-image.ts';
+import { Directory, type Image } from '../src/wire/messages/image.ts';
+import {
+  AddImageRequest,
+  AddImageResponse,
+  ChangeImageExpirationRequest,
+  ChangeImageExpirationResponse,
+  DeleteImageRequest,
+  DeleteImageResponse,
+  DeleteUnreferencedObjectsRequest,
+  DeleteUnreferencedObjectsResponse,
+  GetImageRequest,
+  GetImageResponse,
+  MakeDirectoryRequest,
+  MakeDirectoryResponse,
+} from '../src/wire/messages/imageserver.ts';
+import {
+  AddObjectRequest,
+  AddObjectResponse,
+  GetObjectsRequest,
+  GetObjectsResponse,
+} from '../src/wire/messages/objectserver.ts';
+import { type GoTime, ZERO_TIME } from '../src/wire/time.ts';
+import { startServer, type TestServer } from './server.ts';
+
+/** Where the original's programs are, if they are here: a directory with `run-original-server`, `bin`, `bin-head`. */
+export const PEER_DIRECTORY = process.env.IMAGESERVER_PEER_DIR ?? '';
+
+export type Kind = 'ours' | 'original' | 'original-head';
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** One server that keeps its port and directories over restarts. */
+export class Node {
+  readonly directory = mkdtempSync(join(tmpdir(), 'imageserver-lab-'));
+  #ours: TestServer | undefined;
+  #pid = 0;
+  #log = '';
+
+  constructor(
+    readonly kind: Kind,
+    readonly port: number,
+    readonly args: readonly string[] = [],
+  ) {
+    chmodSync(this.directory, 0o711);
+  }
+
+  static async start(kind: Kind, args: readonly string[] = []): Promise<Node> {
+    const node = new Node(kind, await freePort(), args);
+    await node.start();
+    return node;
+  }
+
+  get log(): string {
+    return this.#log + (this.#ours?.stderr() ?? '');
+  }
+  get imageDirectory(): string {
+    return join(this.directory, this.kind === 'ours' ? 'images' : 'img');
+  }
+  get objectDirectory(): string {
+    return join(this.directory, this.kind === 'ours' ? 'objects' : 'obj');
+  }
+  get pid(): number {
+    return this.#ours?.pid ?? this.#pid;
+  }
+  get running(): boolean {
+    return this.#ours !== undefined || this.#pid !== 0;
+  }
+
+  async start(): Promise<void> {
+    if (this.kind === 'ours') {
+      const { directory, port, args } = this;
+      this.#ours = await startServer({
+        directory,
+        args: [`-portNum=${port}`, '-minFreeBytes=0', '-shutdownTimeout=1s', ...args],
+        fromSource: true,
+      });
+      return;
+    }
+    const bin = this.kind === 'original' ? 'bin' : 'bin-head';
+    const child = Bun.spawn(
+      [join(PEER_DIRECTORY, 'run-original-server'), String(this.port), this.directory, ...this.args],
+      {
+        stdin: 'ignore',
+        stdout: 'pipe',
+        stderr: 'pipe',
+        env: { ...process.env, PEER_BIN: join(PEER_DIRECTORY, bin) },
+      },
+    );
+    // The server outlives the script and keeps its stderr: only the first line is read.
+    const first = await child.stdout.getReader().read();
+    this.#pid = Number(new TextDecoder().decode(first.value ?? new Uint8Array()).trim());
+    if (!this.#pid) throw new Error(`the original did not start: ${await new Response(child.stderr).text()}`);
+  }
+
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    if (this.#ours) {
+      await this.#ours.stop(signal);
+      this.#log += this.#ours.stderr();
+      this.#ours = undefined;
+    }
+    if (this.#pid) {
+      process.kill(this.#pid, signal);
+      while (alive(this.#pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+      this.#pid = 0;
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.stop('SIGKILL');
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  client(): Promise<SrpcClient> {
+    return connectSrpc({ host: '127.0.0.1', port: this.port });
+  }
+  async with<T>(work: (client: SrpcClient) => Promise<T>): Promise<T> {
+    const client = await this.client();
+    try {
+      return await work(client);
+    } finally {
+      client.close();
+    }
+  }
+
+  replicaArgs(port = this.port): string[] {
+    return ['-imageServerHostname=127.0.0.1', `-imageServerPortNum=${port}`];
+  }
+
+  mkdir(name: string): Promise<unknown> {
+    return this.with((client) =>
+      client.call('ImageServer.MakeDirectory', MakeDirectoryRequest, MakeDirectoryResponse, {
+        DirectoryName: name,
+        MakeAll: false,
+      }),
+    );
+  }
+  delete(name: string): Promise<unknown> {
+    return this.with((client) =>
+      client.call('ImageServer.DeleteImage', DeleteImageRequest, DeleteImageResponse, { ImageName: name }),
+    );
+  }
+  setExpiry(name: string, expiresAt: GoTime): Promise<unknown> {
+    return this.with((client) =>
+      client.call(
+        'ImageServer.ChangeImageExpiration',
+        ChangeImageExpirationRequest,
+        ChangeImageExpirationResponse,
+        { ImageName: name, ExpiresAt: expiresAt },
+      ),
+    );
+  }
+  /** Removes all objects that no image uses. */
+  collect(): Promise<unknown> {
+    return this.with((client) =>
+      client.call(
+        'ImageServer.DeleteUnreferencedObjects',
+        DeleteUnreferencedObjectsRequest,
+        DeleteUnreferencedObjectsResponse,
+        { Percentage: 100, Bytes: 0n },
+      ),
+    );
+  }
+  /** Uploads the contents and adds an image of them. */
+  async add(name: string, contents: readonly Uint8Array[], expiresAt = ZERO_TIME): Promise<void> {
+    await this.with(async (client) => {
+      await upload(client, contents);
+      await client.call('ImageServer.AddImage', AddImageRequest, AddImageResponse, {
+        ImageName: name,
+        Image: imageOf(contents, expiresAt),
+      });
+    });
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const sha512 = (data: Uint8Array) => new Bun.CryptoHasher('sha512').update(data).digest('hex');
+
+export async function upload(client: SrpcClient, contents: readonly Uint8Array[]): Promise<void> {
+  const channel = await client.open('ObjectServer.AddObjects');
+  const answers = (async () => {
+    for (const _ of contents) {
+      const answer = await channel.receive(AddObjectResponse);
+      if (!answer || answer.ErrorString) throw new Error(answer?.ErrorString ?? 'EOF');
+    }
+  })();
+  answers.catch(() => undefined);
+  for (const data of contents) {
+    await channel.send(AddObjectRequest, { Length: BigInt(data.length), ExpectedHash: sha512(data) });
+    await channel.write(data);
+  }
+  await channel.send(AddObjectRequest, { Length: 0n, ExpectedHash: null });
+  await channel.flush();
+  await answers;
+  channel.end();
+}
+
+export function imageOf(contents: readonly Uint8Array[], expiresAt: GoTime = ZERO_TIME): Image {
+  return {
+    BuildBranch: 'branch',
+    BuildCommitId: 'commit',
+    BuildGitUrl: '',
+    CreatedBy: '',
+    CreatedFor: '',
+    Filter: { FilterLines: ['/tmp/.*'] },
+    FileSystem: {
+      InodeTable: new Map(
+        contents.map((data, index) => [
+          BigInt(index + 1),
+          {
+            Kind: 'regular' as const,
+            Mode: 0o100644,
+            Uid: 1,
+            Gid: 2,
+            MtimeNanoSeconds: 3,
+            MtimeSeconds: 4n,
+            Size: BigInt(data.length),
+            Hash: sha512(data),
+          },
+        ]),
+      ),
+      NumRegularInodes: BigInt(contents.length),
+      TotalDataBytes: BigInt(contents.reduce((sum, data) => sum + data.length, 0)),
+      DirectoryCount: 1n,
+      DirectoryInode: {
+        EntryList: contents.map((_, index) => ({ Name: `f${index}`, InodeNumber: BigInt(index + 1) })),
+        EntriesByName: null,
+        Mode: 0o40755,
+        Uid: 0,
+        Gid: 0,
+      },
+    },
+    Triggers: null,
+    ReleaseNotes: null,
+    BuildLog: null,
+    CreatedOn: ZERO_TIME,
+    ExpiresAt: expiresAt,
+    OwnerGroups: [],
+    OwnerUsers: [],
+    Packages: [{ Name: 'p', Size: 1n, Version: '2' }],
+    SourceImage: '',
+    Tags: null,
+  };
+}
+
+/** An image that lacks objects, as bytes; for damage. */
+export const encoded = (image: Image) => encodeImage(image).bytes;
+
+/**
+ * Everything a server shows, as text that is equal for equal servers: directories with groups, images wholly decoded,
+ * and that the contents of all their objects are there and right.
+ */
+export async function picture(node: Node): Promise<string> {
+  return node.with(async (client) => {
+    const lines: string[] = [];
+    const directories = await client.open('ImageServer.ListDirectories');
+    for (;;) {
+      const directory = await directories.receive(Directory);
+      if (!directory?.Name) break;
+      lines.push(`${directory.Name}/ ${directory.Metadata.OwnerGroup}`);
+    }
+    directories.end();
+    const listing = await client.open('ImageServer.ListImages');
+    const names: string[] = [];
+    for (let name = await listing.readLine(); name !== ''; name = await listing.readLine()) names.push(name);
+    listing.end();
+    const wanted = new Map<string, string>();
+    for (const name of names) {
+      const { Image } = await client.call('ImageServer.GetImage', GetImageRequest, GetImageResponse, {
+        ImageName: name,
+        IgnoreFilesystem: false,
+        IgnoreFilesystemIfExpiring: false,
+        Timeout: 0n,
+      });
+      if (!Image) {
+        lines.push(`${name}: gone while looking`);
+        continue;
+      }
+      const table = [...(Image.FileSystem?.InodeTable ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+      for (const [, inode] of table)
+        if (inode?.Kind === 'regular' && inode.Size > 0n) wanted.set(inode.Hash, name);
+      lines.push(
+        `${name}: ${JSON.stringify([Image, table], (key, value) =>
+          key === 'offset' || key === 'InodeTable'
+            ? undefined
+            : typeof value === 'bigint'
+              ? String(value)
+              : value,
+        )}`,
+      );
+    }
+    lines.push(...(await wrongObjects(client, wanted)));
+    return lines.sort().join('\n');
+  });
+}
+
+async function wrongObjects(client: SrpcClient, wanted: ReadonlyMap<string, string>): Promise<string[]> {
+  const hashes = [...wanted.keys()];
+  if (hashes.length === 0) return [];
+  const channel = await client.open('ObjectServer.GetObjects');
+  await channel.send(GetObjectsRequest, { Exclusive: false, Hashes: hashes });
+  await channel.flush();
+  const reply = await channel.receive(GetObjectsResponse);
+  if (!reply || reply.ResponseString) return [`objects: ${reply?.ResponseString ?? 'EOF'}`];
+  const wrong: string[] = [];
+  for (const [index, hash] of hashes.entries()) {
+    const hasher = new Bun.CryptoHasher('sha512');
+    for await (const chunk of channel.bytes(Number(reply.ObjectSizes[index]))) hasher.update(chunk);
+    if (hasher.digest('hex') !== hash) wrong.push(`object ${hash} of ${wanted.get(hash)} is wrong`);
+  }
+  channel.end();
+  return wrong;
+}
+
+/** Milliseconds until both show the same. Throws after `limitMs` with the first difference. */
+export async function converged(master: Node, replica: Node, limitMs: number): Promise<number> {
+  const started = performance.now();
+  for (;;) {
+    const [there, here] = await Promise.all(
+      [master, replica].map((node) =>
+        picture(node).catch((error: Error) => `${node.kind}: ${error.message}`),
+      ),
+    );
+    const passed = performance.now() - started;
+    if (there === here) return passed;
+    if (passed > limitMs) {
+      const others = new Set(here?.split('\n'));
+      const mine = new Set(there?.split('\n'));
+      const missing = [...mine].filter((line) => !others.has(line));
+      const extra = [...others].filter((line) => !mine.has(line));
+      throw new Error(
+        `not converged after ${Math.round(passed)} ms\nonly at the master: ${cut(missing)}\nonly at the replica: ${cut(extra)}\n${replica.log.slice(-3000)}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+const cut = (lines: string[]) => lines.map((line) => line.slice(0, 200)).join('\n  ');
+
+/** Resolves when `condition` holds. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 10_000,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A network that can be cut: between a replica and its master. */
+export class Wire {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  port = 0;
+  /** Connections are refused. */
+  down = false;
+  /** Cuts everything when this many more bytes have come from the master. */
+  cutAfter = Number.POSITIVE_INFINITY;
+  cuts = 0;
+  received = 0;
+
+  constructor(target: number) {
+    this.#server = createServer((near) => {
+      if (this.down) {
+        near.destroy();
+        return;
+      }
+      const far = dial({ host: '127.0.0.1', port: target });
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(from);
+        from.on('error', () => from.destroy());
+        from.on('close', () => {
+          this.#sockets.delete(from);
+          to.destroy();
+        });
+        from.on('data', (chunk) => {
+          if (from === far) {
+            this.received += chunk.length;
+            this.cutAfter -= chunk.length;
+            if (this.cutAfter <= 0) {
+              this.cutAfter = Number.POSITIVE_INFINITY;
+              this.cut();
+              return;
+            }
+          }
+          if (!to.write(chunk)) {
+            from.pause();
+            to.once('drain', () => from.resume());
+          }
+        });
+      }
+    });
+  }
+
+  static async to(target: number): Promise<Wire> {
+    const wire = new Wire(target);
+    await new Promise<void>((resolve) => wire.#server.listen(0, '127.0.0.1', resolve));
+    wire.port = (wire.#server.address() as { port: number }).port;
+    return wire;
+  }
+
+  cut(): void {
+    this.cuts++;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+/** Repeatable chance. */
+export class Dice {
+  #state: number;
+  constructor(readonly seed: number) {
+    this.#state = seed >>> 0;
+  }
+  /** In [0, 1). */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  }
+  below(limit: number): number {
+    return Math.floor(this.next() * limit);
+  }
+  pick<T>(from: readonly T[]): T {
+    return from[this.below(from.length)] as T;
+  }
+  bytes(length: number): Buffer {
+    const bytes = Buffer.allocUnsafe(length);
+    for (let i = 0; i < length; i++) bytes[i] = this.below(256);
+    return bytes;
+  }
+}
