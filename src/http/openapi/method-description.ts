@@ -8,27 +8,34 @@ import { type Answer, type Description, describe, JSON_OF } from './operation.ts
 import { messageSchema } from './schemas.ts';
 
 /** Codes that callers of a method have to reckon with, beside those of every call. */
+const ADD_IMAGE: readonly ErrorCode[] = [
+  'IMAGE_EXISTS',
+  'OBJECTS_MISSING',
+  'CONFLICT',
+  'INVALID_NAME',
+  'INVALID_IMAGE',
+  'DIRECTORY_NOT_FOUND',
+  'NO_SPACE',
+];
 const ERRORS: Readonly<Record<string, readonly ErrorCode[]>> = {
-  'ImageServer.AddImage': [
-    'IMAGE_EXISTS',
-    'OBJECTS_MISSING',
-    'INVALID_NAME',
-    'INVALID_IMAGE',
-    'DIRECTORY_NOT_FOUND',
-    'NO_SPACE',
-  ],
-  'ImageServer.AddImageTrusted': [
-    'IMAGE_EXISTS',
-    'OBJECTS_MISSING',
-    'INVALID_NAME',
-    'INVALID_IMAGE',
-    'DIRECTORY_NOT_FOUND',
-    'NO_SPACE',
-  ],
+  'ImageServer.AddImage': ADD_IMAGE,
+  'ImageServer.AddImageTrusted': ADD_IMAGE,
   'ImageServer.ChangeImageExpiration': ['IMAGE_NOT_FOUND', 'NOT_EXPIRING', 'CONFLICT', 'REPLICA'],
   'ImageServer.ChownDirectory': ['DIRECTORY_NOT_FOUND'],
   'ImageServer.DeleteImage': ['IMAGE_NOT_FOUND', 'REPLICA'],
+  'ImageServer.FindLatestImage': ['DIRECTORY_NOT_FOUND'],
+  'ImageServer.GetImage': ['CORRUPT'],
+  'ImageServer.GetImageExpiration': ['IMAGE_NOT_FOUND'],
   'ImageServer.MakeDirectory': ['DIRECTORY_EXISTS', 'DIRECTORY_NOT_FOUND', 'INVALID_NAME', 'REPLICA'],
+  'ImageServer.PurgeTrash': ['IMAGE_NOT_FOUND'],
+  'ImageServer.ReleaseHeldDeletions': ['CONFLICT', 'UNAVAILABLE'],
+  'ImageServer.UndeleteImage': [
+    'IMAGE_NOT_FOUND',
+    'IMAGE_EXISTS',
+    'OBJECTS_MISSING',
+    'DIRECTORY_NOT_FOUND',
+    'REPLICA',
+  ],
   'ObjectServer.GetObjects': ['CORRUPT'],
 };
 
