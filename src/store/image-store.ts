@@ -28,9 +28,9 @@ const DIRECTORY_MODE = 0o755;
 const HIDDEN_MODE = 0o700;
 export const TEMPORARY = '.tmp';
 export const QUARANTINE = '.quarantine';
-/** Of which the decoded trees are kept: two to three times as much memory. */
-const DECODED_GOB_BYTES = 24 * 1024 * 1024;
-const DECODED_IMAGES = 8;
+/** Of which the decoded trees are kept: several times as much memory. */
+const DECODED_GOB_BYTES = 8 * 1024 * 1024;
+const DECODED_IMAGES = 4;
 const MAX_CACHED = 10_000;
 
 export interface ImageStoreOptions {

@@ -140,9 +140,10 @@ export class DirectoryObjectStore implements ObjectStore {
     const until = this.#graceEnd();
     let looks = this.options.isReady() ? LOOKS_PER_CALL : Number.POSITIVE_INFINITY;
     for (let index = 0; index < hashes.length; index++) {
-      const bytes = hashBytes(hashes[index] as Hash, this.#scratch);
-      let slot = table.find(bytes);
-      if (slot === 0 || !table.isPresent(slot)) slot = looks-- > 0 ? this.#look(bytes, 0) : 0;
+      const hash = hashes[index] as Hash;
+      let slot = table.findText(hash);
+      if (slot === 0 || !table.isPresent(slot))
+        slot = looks-- > 0 ? this.#look(hashBytes(hash, this.#scratch), 0) : 0;
       sizes[index] = slot === 0 ? 0 : (table.sizes[slot] as number);
       // Whoever asks will rely on the answer: an image using it may come next.
       if (slot !== 0 && table.references[slot] === 0) table.protect(slot, until);

@@ -39,6 +39,7 @@ export class ObjectTable {
   #filled = 0;
   readonly #seed = crypto.getRandomValues(new Uint32Array(4));
   readonly #wanted = new Uint32Array(WORDS);
+  readonly #wantedBytes = Buffer.from(this.#wanted.buffer);
 
   objects = 0;
   bytes = 0;
@@ -61,8 +62,18 @@ export class ObjectTable {
 
   /** Slot of a hash given as bytes, or 0. */
   find(bytes: Uint8Array, at = 0): number {
+    readHashWords(bytes, at, this.#wanted);
+    return this.#findWanted();
+  }
+
+  /** As `find` for 128 hex digits; anything else is not found. */
+  findText(hash: string): number {
+    if (hash.length !== HASH_BYTES * 2 || this.#wantedBytes.write(hash, 'hex') !== HASH_BYTES) return 0;
+    return this.#findWanted();
+  }
+
+  #findWanted(): number {
     const wanted = this.#wanted;
-    readHashWords(bytes, at, wanted);
     const mask = this.#buckets.length - 1;
     for (let bucket = this.#bucketOf(wanted, 0) & mask; ; bucket = (bucket + 1) & mask) {
       const slot = this.#buckets[bucket] as number;
