@@ -52,7 +52,7 @@ export const REPLICATION_FLAGS = {
 export type ReplicationFlags = FlagValues<typeof REPLICATION_FLAGS>;
 
 export interface ReplicationOptions {
-  readonly stores: Pick<Stores, 'images' | 'objects' | 'damages'>;
+  readonly stores: Pick<Stores, 'images' | 'objects'>;
   readonly log: (line: string) => void;
   /** Dials the master, with the server's certificate if it has one. */
   readonly connect: (host: string, port: number, signal?: AbortSignal) => Promise<SrpcClient>;
@@ -98,6 +98,5 @@ export function replicationOf(
       objects: stores.objects,
       master: createSrpcMaster({ host, port, connect: (signal) => connect(host, port, signal) }),
       log,
-      damages: () => stores.damages(),
     });
 }

@@ -31,7 +31,7 @@ function isExpired(expiresAt: Parameters<typeof isZeroTime>[0], now: number): bo
 }
 
 /** Objects the image needs that are not here, each once (annotations' sizes are not known: -1); leases the others. */
-export async function missingObjects(
+async function missingObjects(
   summary: ImageSummary,
   objects: ObjectStore,
   lease: ObjectUpload,
@@ -84,7 +84,7 @@ async function addWithObjects(
       }
       signal.throwIfAborted();
       try {
-        await images.add(name, { bytes: image.bytes, summary }, { replace: true });
+        await images.add(name, { bytes: image.bytes, summary }, { replace: true, lenient: true });
         return;
       } catch (thrown) {
         const retry = thrown instanceof ImageServerError && thrown.code === 'OBJECTS_MISSING';

@@ -21,7 +21,7 @@ const ONE_BAD_OBJECT: ReadonlySet<ErrorCode> = new Set([
 
 export interface WantedObject {
   readonly hash: Hash;
-  /** Bytes as the image says; -1 = not known. */
+  /** Bytes as the image says; 0 or less = not known. */
   readonly size: number;
 }
 
@@ -112,7 +112,7 @@ export class ObjectFetcher {
         async (index, length, data) => {
           const { hash, size } = part[index] as WantedObject;
           try {
-            if (size >= 0 && length !== size)
+            if (size > 0 && length !== size)
               throw new ImageServerError(
                 'CORRUPT',
                 `object ${hash} has ${length} bytes at the master, not ${size}`,

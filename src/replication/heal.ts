@@ -1,37 +1,21 @@
-/** Objects that are damaged or missing here are fetched from the master again. */
-import type { Damage, Hash, ImageStore, ObjectStore, ObjectUpload } from '../store/types.ts';
-import { scanImage } from '../wire/encoded-image.ts';
-import { missingObjects } from './fetch-image.ts';
+/** Objects that images need but that are missing here, or were found damaged, are fetched from the master again. */
+import type { ObjectStore, ObjectUpload } from '../store/types.ts';
 import type { ObjectFetcher } from './fetch-objects.ts';
 
-/** Fetches what `damages` says is missing. Resolves with the number of objects that are whole again. */
+/** Objects healed in one go; the rest comes with the next. */
+const MOST = 10_000;
+
+/** Resolves with the number of objects that are whole again. */
 export async function healObjects(
-  damages: readonly Damage[],
-  images: ImageStore,
   objects: ObjectStore,
   fetcher: ObjectFetcher,
   signal: AbortSignal,
 ): Promise<number> {
+  const wanted = [...Iterator.from(objects.missing()).take(MOST)];
+  if (wanted.length === 0) return 0;
   const leases: ObjectUpload[] = [];
-  const wanted = new Map<Hash, number>();
   try {
-    for (const { kind, what } of damages) {
-      if (kind === 'object' && objects.size(what) === 0) wanted.set(what, -1);
-      // An image that is here but lacks objects. (One that is not here comes by comparison.)
-      if (kind === 'image' && images.has(what)) {
-        const lease = objects.upload();
-        leases.push(lease);
-        const summary = await scanImage((await images.read(what)).bytes);
-        for (const { hash, size } of await missingObjects(summary, objects, lease)) wanted.set(hash, size);
-      }
-    }
-    if (wanted.size === 0) return 0;
-    const got = await fetcher.fetch(
-      Array.from(wanted, ([hash, size]) => ({ hash, size })),
-      leases,
-      signal,
-    );
-    return got.objects;
+    return (await fetcher.fetch(wanted, leases, signal)).objects;
   } finally {
     for (const lease of leases) lease.close();
   }

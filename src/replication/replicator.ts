@@ -5,7 +5,7 @@
 import { Cron } from 'croner';
 import { asImageServerError, errorLine, ImageServerError } from '../errors.ts';
 import type { ReplicationControl, ReplicationStatus } from '../methods/services.ts';
-import type { Damage, ImageStore, ObjectStore } from '../store/types.ts';
+import type { ImageStore, ObjectStore } from '../store/types.ts';
 import { backoffMs, RECONNECT } from './backoff.ts';
 import { Bandwidth } from './bandwidth.ts';
 import { DEFAULT_GUARD, DeletionGuard } from './deletion-guard.ts';
@@ -49,8 +49,6 @@ export interface ReplicationDeps {
   readonly log: (line: string) => void;
   readonly timers?: Timers;
   readonly schedule?: Schedule;
-  /** What is damaged here; objects among it are fetched again. */
-  readonly damages?: () => readonly Damage[];
 }
 
 export interface Replicator extends ReplicationControl {
@@ -299,12 +297,11 @@ class MasterReplicator implements Replicator {
 
   /** Objects that are damaged here come from the master again. */
   async #heal(): Promise<void> {
-    const { damages, images, objects, log } = this.#deps;
+    const { objects, log } = this.#deps;
     const current = this.#current;
-    const list = damages?.() ?? [];
-    if (!current || this.#state !== 'live' || list.length === 0) return;
+    if (!current || this.#state !== 'live') return;
     try {
-      const healed = await healObjects(list, images, objects, current.fetcher, current.signal);
+      const healed = await healObjects(objects, current.fetcher, current.signal);
       if (healed > 0) log(`Image replicator: ${healed} damaged or missing objects are whole again`);
     } catch (thrown) {
       if (!current.signal.aborted)

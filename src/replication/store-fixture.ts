@@ -90,6 +90,7 @@ export class MemoryObjects {
       size: this.size,
       sizes: (hashes: readonly Hash[]) => hashes.map(this.size),
       upload: () => this.upload(),
+      missing: () => [],
       open: (hash: Hash) => ({
         hash,
         size: this.size(hash),
