@@ -52,7 +52,7 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   for await (const chunk of bodyChunks(request)) {
     length += chunk.length;
     if (length > limit) throw tooLarge(limit);
-    chunks.push(chunk.slice());
+    chunks.push(chunk);
   }
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length);
 }

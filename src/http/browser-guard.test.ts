@@ -10,7 +10,6 @@ const state = (secure: boolean): RequestState => ({
   secure,
   id: 'x',
   head: false,
-  native: false,
 });
 const isPage = (path: string) => path === '/';
 

@@ -18,8 +18,6 @@ export interface RequestState extends RequestInfo {
   readonly id: string;
   /** The client sent HEAD: handlers see GET, the body is dropped. */
   readonly head: boolean;
-  /** The request came through Bun's own server, which sends files by itself. */
-  readonly native: boolean;
 }
 
 const told = new WeakMap<Request, RequestInfo>();
@@ -44,7 +42,6 @@ export function beginState(request: Request, peer: () => string): RequestState {
     secure: info?.secure ?? false,
     id: sent !== null && CLIENT_ID.test(sent) ? sent : `${run}-${(++count).toString(36)}`,
     head: request.method === 'HEAD',
-    native: info === undefined,
   };
 }
 

@@ -1,10 +1,10 @@
 /** The contents of one object as an answer: conditional, ranges, zero-copy. */
+import { fileResponse } from '../../front/file-response.ts';
 import type { ObjectReader, ObjectStore } from '../../store/types.ts';
 import { select } from '../conditional.ts';
 import { HttpProblem } from '../problem.ts';
 import { type RequestState, stateOf } from '../request-state.ts';
 import { contentDigest } from './hash-parameter.ts';
-import { sendRange } from './send-range.ts';
 
 export interface ServeOptions {
   readonly type?: string;
@@ -28,7 +28,6 @@ export function serveObject(
 ): Response {
   const state = stateOf(request);
   const object: ObjectReader = objects.open(hash);
-  let handedOn = false;
   try {
     const etag = `"${hash}"`;
     const selected = select(request.headers, etag, object.size);
@@ -56,9 +55,9 @@ export function serveObject(
     else headers['content-digest'] = contentDigest(hash);
     headers['repr-digest'] = contentDigest(hash);
     if (state.head) return new Response(null, { status, headers });
-    handedOn = true;
-    return sendRange(state, object, start, end, { status, headers });
+    return fileResponse({ path: object.path, start, end }, { status, headers });
   } finally {
-    if (!handedOn) object.close();
+    // Whoever sends the answer opens the file anew; that it is whole has been seen here.
+    object.close();
   }
 }
