@@ -29,8 +29,20 @@ function reason(thrown: unknown): string {
   return error.code === 'INTERNAL' ? String((error.cause as Error)?.message ?? error.cause) : error.message;
 }
 
+/** A first argument that is a word is a command; the part that makes certificates is loaded only then. */
+async function runNamedCommand(name: string, args: readonly string[]): Promise<number | undefined> {
+  const { TERMINAL } = await import('./commands/command.ts');
+  if (name === 'init') return (await import('./commands/init.ts')).initCommand(args, TERMINAL);
+  if (name === 'certificate')
+    return (await import('./commands/certificate.ts')).certificateCommand(args, TERMINAL);
+  return undefined;
+}
+
 /** Runs until it is told to stop; resolves with the exit status. */
 export async function runDaemon(args: readonly string[]): Promise<number> {
+  const [name = '', ...rest] = args;
+  const status = name.startsWith('-') || name === '' ? undefined : await runNamedCommand(name, rest);
+  if (status !== undefined) return status;
   if (args.includes('-version') || args.includes('--version')) {
     process.stdout.write(`imageserver ${VERSION}\n`);
     return 0;
@@ -40,7 +52,9 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
     flags = readFlags(args);
   } catch (error) {
     if (error instanceof HelpWanted) {
-      say(`Usage: imageserver [flags...]\nFlags:\n${flagsHelp(DAEMON_FLAGS)}`);
+      say(
+        `Usage: imageserver [flags...] | imageserver init|certificate [flags...]\nFlags:\n${flagsHelp(DAEMON_FLAGS)}`,
+      );
       return 0;
     }
     if (!(error instanceof UsageError)) throw error;
