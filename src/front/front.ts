@@ -1,24 +1,46 @@
 /**
- * The one port: accepts, looks at the first bytes and hands the socket on. CONNECT is SRPC, anything else HTTP. Every
- * connection has a deadline for its first bytes, and there are only so many, in all and for each peer.
+ * The one port: accepts, looks at the first bytes and hands the connection on. CONNECT is SRPC (plain, or TLS inside),
+ * 0x16 is TLS from the first byte (with HTTP or CONNECT inside), anything else is HTTP. Every step before has a deadline,
+ * and there are only so many connections, in all and for each peer.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { type Identity, INSECURE } from '../access/identity.ts';
+import type { TLSSocket } from 'node:tls';
+import { type Identity, INSECURE, STRANGER } from '../access/identity.ts';
+import type { TlsServer } from '../access/tls.ts';
 import type { CoderName } from '../srpc/coder.ts';
-import { CONNECTED, endpointOf, MAX_CONNECT, parseConnect, refusal, refusedStatus } from './handshake.ts';
-import { createHttpAdapter, type HttpHandler } from './http-adapter.ts';
+import { Deadlines } from './deadlines.ts';
+import { type Beginning, onBeginning } from './first-bytes.ts';
+import {
+  CONNECTED,
+  type ConnectRequest,
+  type Endpoint,
+  endpointOf,
+  givesUpPowers,
+  type Refusal,
+  refusalOf,
+  refusalText,
+} from './handshake.ts';
+import { DEFAULT_HTTP_LIMITS, type HttpHandler, type HttpLimits, serveHttp } from './http-connection.ts';
+import { LogThrottle } from './log-throttle.ts';
+
+export type { HttpHandler, HttpLimits, RequestInfo } from './http-connection.ts';
 
 export interface FrontLimits {
-  /** Connections in all. */
+  /** Connections in all. When there are so many, those that have not said what they are make room first. */
   readonly connections: number;
   readonly connectionsPerPeer: number;
-  /** Milliseconds until the first bytes must tell what the connection is. */
+  /** Milliseconds until the first bytes must tell what a connection is; again inside of TLS. */
   readonly firstBytesMs: number;
+  /** Milliseconds for a TLS handshake. */
+  readonly tlsHandshakeMs: number;
+  readonly http: HttpLimits;
 }
 export const DEFAULT_LIMITS: FrontLimits = {
   connections: 10_000,
   connectionsPerPeer: 2_000,
   firstBytesMs: 15_000,
+  tlsHandshakeMs: 15_000,
+  http: DEFAULT_HTTP_LIMITS,
 };
 
 /** An SRPC connection whose handshake is over. */
@@ -30,160 +52,370 @@ export interface SrpcConnection {
   readonly peer: string;
   /** Bytes that came along with the handshake. */
   readonly initial: Uint8Array;
+  /** The client gave up what its certificate grants. */
+  readonly withoutPowers: boolean;
+  /** The front is being closed. */
+  readonly stopping: AbortSignal;
+}
+
+/** A peer that was sent away before it could call anything. */
+export interface RefusedPeer {
+  readonly peer: string;
+  /** What its certificate says, as far as it could be read. */
+  readonly who: string;
+  readonly reason: string;
+  readonly transport: 'srpc' | 'http';
 }
 
 export interface FrontOptions {
   readonly host: string;
   /** 0 = any free one. */
   readonly port: number;
-  readonly limits?: Partial<FrontLimits>;
+  readonly limits?: Partial<Omit<FrontLimits, 'http'>> & { readonly http?: Partial<HttpLimits> };
+  /** TLS of the server; undefined: it runs without, and everybody may do everything. */
+  readonly tls?: TlsServer | undefined;
   readonly onSrpc: (connection: SrpcConnection) => Promise<void>;
   readonly onHttp: HttpHandler;
+  readonly onRefused?: (refused: RefusedPeer) => void;
   readonly log: (line: string) => void;
+}
+
+export interface FrontStatistics {
+  /** Connections open now, and of these: SRPC, HTTP, and those that have not said yet what they are. */
+  readonly open: number;
+  readonly srpc: number;
+  readonly http: number;
+  readonly fresh: number;
+  /** Since the start. */
+  readonly accepted: number;
+  /** Turned away because there were too many. */
+  readonly refused: number;
+  readonly tlsFailures: number;
 }
 
 export interface Front {
   readonly port: number;
-  readonly connections: () => { open: number; srpc: number; refused: number };
-  /** Stops accepting, waits for what is under way until the deadline, then cuts. */
+  readonly connections: () => FrontStatistics;
+  /** Stops accepting and ends idle connections, waits for what is under way until the deadline, then cuts. */
   close(deadlineMs: number): Promise<void>;
+}
+
+const KEEP_ALIVE_MS = 300_000;
+/** A peer that is sent away gets so long to read why. */
+const LINGER_MS = 2_000;
+
+/** Who a TLS connection belongs to. */
+interface Caller {
+  readonly identity: Identity;
+  /** May call over SRPC. */
+  readonly certified: boolean;
+  /** The certificate was looked at and refused. */
+  readonly refused?: { readonly reason: string; readonly who: string };
 }
 
 class PortFront {
   readonly #server: Server;
-  readonly #open = new Set<Socket>();
-  readonly #perPeer = new Map<string, number>();
-  readonly #http;
+  readonly #options: FrontOptions;
   readonly #limits: FrontLimits;
+  readonly #open = new Set<Socket>();
+  /** Those that have not said what they are, oldest first. */
+  readonly #fresh = new Set<Socket>();
+  readonly #perPeer = new Map<string, number>();
+  readonly #deadlines = new Deadlines();
+  readonly #stopping = new AbortController();
+  readonly #refusals: LogThrottle;
+  #emptied: (() => void) | undefined;
   #srpc = 0;
+  #http = 0;
+  #accepted = 0;
   #refused = 0;
+  #tlsFailures = 0;
 
-  constructor(readonly options: FrontOptions) {
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#http = createHttpAdapter(options.onHttp, options.log);
+  constructor(options: FrontOptions) {
+    this.#options = options;
+    const { http, ...limits } = options.limits ?? {};
+    this.#limits = { ...DEFAULT_LIMITS, ...limits, http: { ...DEFAULT_HTTP_LIMITS, ...http } };
+    this.#refusals = new LogThrottle(options.log);
     // A client may say all it has, close its side and still wait for the answers.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
-      this.#accept(socket),
-    );
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
   listen(): Promise<Front> {
-    const { host, port } = this.options;
+    const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ ...(host === '' ? {} : { host }), port, backlog: 1024 }, () => {
         this.#server.off('error', reject);
+        this.#server.on('error', (error) => this.#options.log(`listening socket: ${error.message}`));
         const address = this.#server.address() as { port: number };
         resolve({
           port: address.port,
-          connections: () => ({ open: this.#open.size, srpc: this.#srpc, refused: this.#refused }),
+          connections: () => this.#statistics(),
           close: (deadlineMs) => this.#close(deadlineMs),
         });
       });
     });
   }
 
+  #statistics(): FrontStatistics {
+    return {
+      open: this.#open.size,
+      srpc: this.#srpc,
+      http: this.#http,
+      fresh: this.#fresh.size,
+      accepted: this.#accepted,
+      refused: this.#refused,
+      tlsFailures: this.#tlsFailures,
+    };
+  }
+
   #accept(socket: Socket): void {
     const peer = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-    const count = (this.#perPeer.get(peer) ?? 0) + 1;
     socket.on('error', () => socket.destroy());
-    if (this.#open.size >= this.#limits.connections || count > this.#limits.connectionsPerPeer) {
+    const count = (this.#perPeer.get(peer) ?? 0) + 1;
+    if (count > this.#limits.connectionsPerPeer || !this.#makeRoom()) {
       this.#refused++;
-      socket.end(refusal(503));
-      socket.destroySoon();
+      this.#refusals.write(`Too many connections: refused one from ${peer}`);
+      socket.destroy();
       return;
     }
+    this.#accepted++;
     this.#open.add(socket);
+    this.#fresh.add(socket);
     this.#perPeer.set(peer, count);
     socket.on('close', () => {
       this.#open.delete(socket);
+      this.#fresh.delete(socket);
+      this.#deadlines.clear(socket);
+      if (this.#open.size === 0) this.#emptied?.();
       const left = (this.#perPeer.get(peer) ?? 1) - 1;
       if (left > 0) this.#perPeer.set(peer, left);
       else this.#perPeer.delete(peer);
     });
-    this.#sniff(socket, peer);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#deadlines.set(socket, this.#limits.firstBytesMs);
+    onBeginning(socket, this.#options.tls !== undefined, (beginning) => this.#begin(socket, peer, beginning));
   }
 
-  #sniff(socket: Socket, peer: string): void {
-    let seen: Uint8Array = new Uint8Array(0);
-    const deadline = setTimeout(() => socket.destroy(), this.#limits.firstBytesMs);
-    const settle = () => {
-      clearTimeout(deadline);
-      socket.off('data', onData);
-      socket.off('end', onEnd);
-      socket.off('close', settle);
-    };
-    const onEnd = () => {
-      settle();
-      socket.destroy();
-    };
-    const onData = (chunk: Uint8Array) => {
-      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-      const start = Buffer.from(seen.subarray(0, 8)).toString('latin1');
-      if (!'CONNECT '.startsWith(start)) {
-        settle();
-        socket.pause();
-        socket.unshift(seen);
-        this.#http.adopt(socket, { identity: INSECURE, peer, secure: false });
-        socket.resume();
-        return;
-      }
-      if (start.length < 8) return;
-      const request = parseConnect(seen);
-      if (request === undefined && seen.length < MAX_CONNECT) return;
-      settle();
-      this.#connect(socket, peer, seen, request ?? null);
-    };
-    socket.on('data', onData);
-    socket.on('end', onEnd);
-    socket.on('close', settle);
+  /** False if there is no place for another connection. */
+  #makeRoom(): boolean {
+    if (this.#open.size < this.#limits.connections) return true;
+    const [oldest] = this.#fresh;
+    if (!oldest) return false;
+    this.#fresh.delete(oldest);
+    this.#open.delete(oldest);
+    oldest.destroy();
+    return true;
   }
 
-  #connect(
+  #settle(socket: Socket): void {
+    this.#fresh.delete(socket);
+    this.#deadlines.clear(socket);
+  }
+
+  #begin(socket: Socket, peer: string, beginning: Beginning): void {
+    const { tls } = this.#options;
+    if (beginning.kind === 'tls') {
+      if (tls) this.#tlsFirst(socket, peer, beginning.seen, tls);
+      return;
+    }
+    if (beginning.kind === 'http') {
+      this.#settle(socket);
+      const identity = tls ? STRANGER : INSECURE;
+      this.#serveHttp(socket, beginning.seen, peer, { identity, certified: false }, false);
+      return;
+    }
+    const { request, seen } = beginning;
+    const refusal = this.#refusalOf(request, false, !tls);
+    const endpoint = request ? endpointOf(request.path) : undefined;
+    if (refusal || !request || !endpoint) {
+      this.#sendAway(socket, refusal ?? { status: 400 });
+      return;
+    }
+    const rest = seen.subarray(request.length);
+    socket.write(CONNECTED);
+    if (!endpoint.tls) this.#serveSrpc(socket, socket, peer, endpoint, request, rest, INSECURE);
+    else if (tls) this.#tlsInTunnel(socket, peer, endpoint, request, rest, tls);
+  }
+
+  #refusalOf(
+    request: ConnectRequest | null,
+    connectionIsTls: boolean,
+    certified: boolean,
+  ): Refusal | undefined {
+    if (!request) return { status: 400 };
+    const haveTls = this.#options.tls !== undefined;
+    return refusalOf(request.path, { haveTls, connectionIsTls, certified, isConnect: true });
+  }
+
+  /** Says why and closes; what else comes is not looked at. */
+  #sendAway(socket: Socket, refusal: Refusal): void {
+    socket.on('data', () => undefined);
+    socket.on('end', () => socket.destroy());
+    socket.end(refusalText(refusal));
+    this.#deadlines.set(socket, LINGER_MS);
+  }
+
+  /** Puts back what was read and shakes hands; undefined if that fails. */
+  async #secure(
     socket: Socket,
     peer: string,
     seen: Uint8Array,
-    request: { path: string; length: number } | null,
+    tls: TlsServer,
+  ): Promise<TLSSocket | undefined> {
+    this.#deadlines.clear(socket);
+    socket.pause();
+    if (seen.length > 0) socket.unshift(seen);
+    try {
+      return await tls.handshake(socket, { timeoutMs: this.#limits.tlsHandshakeMs });
+    } catch (error) {
+      this.#tlsFailures++;
+      if (socket.bytesRead > 0)
+        this.#refusals.write(`TLS handshake with ${peer} failed: ${(error as Error).message}`);
+      socket.destroy();
+      return undefined;
+    }
+  }
+
+  #callerOf(secure: TLSSocket, tls: TlsServer, required: boolean): Caller {
+    const authorization = tls.authorize(secure, { required });
+    if ('identity' in authorization) {
+      const { identity } = authorization;
+      return { identity, certified: identity.authenticated };
+    }
+    const { refused: reason, who } = authorization;
+    return { identity: STRANGER, certified: false, refused: { reason, who } };
+  }
+
+  #reportRefused(
+    peer: string,
+    { reason, who }: { reason: string; who: string },
+    transport: 'srpc' | 'http',
   ): void {
-    const status = request ? refusedStatus(request.path, { haveTls: false, connectionIsTls: false }) : 400;
-    if (!request || status !== undefined) {
-      const location = status === 301 ? { location: `${request?.path}/` } : {};
-      socket.end(
-        refusal(status ?? 400, {
-          ...location,
-          ...(status === 404 && !endpointOf(request?.path ?? '') ? { body: '404 page not found\n' } : {}),
-        }),
-      );
+    this.#refusals.write(`Refused client ${peer}: ${reason}: ${who}`);
+    this.#options.onRefused?.({ peer, who, reason, transport });
+  }
+
+  async #tlsInTunnel(
+    socket: Socket,
+    peer: string,
+    endpoint: Endpoint,
+    request: ConnectRequest,
+    rest: Uint8Array,
+    tls: TlsServer,
+  ): Promise<void> {
+    const secure = await this.#secure(socket, peer, rest, tls);
+    if (!secure) return;
+    const caller = this.#callerOf(secure, tls, true);
+    if (caller.refused || !caller.certified) {
+      this.#reportRefused(peer, caller.refused ?? { reason: 'no client certificate', who: 'nobody' }, 'srpc');
+      secure.end();
+      this.#deadlines.set(socket, LINGER_MS);
       return;
     }
-    const endpoint = endpointOf(request.path);
-    if (!endpoint) return;
-    socket.write(CONNECTED);
+    this.#serveSrpc(secure, socket, peer, endpoint, request, new Uint8Array(0), caller.identity);
+  }
+
+  async #tlsFirst(socket: Socket, peer: string, seen: Uint8Array, tls: TlsServer): Promise<void> {
+    const secure = await this.#secure(socket, peer, seen, tls);
+    if (!secure) return;
+    const caller = this.#callerOf(secure, tls, false);
+    this.#deadlines.set(socket, this.#limits.firstBytesMs);
+    onBeginning(secure, false, (beginning) => this.#beginSecure(secure, socket, peer, caller, beginning));
+  }
+
+  #beginSecure(secure: TLSSocket, socket: Socket, peer: string, caller: Caller, beginning: Beginning): void {
+    if (beginning.kind !== 'connect') {
+      this.#settle(socket);
+      if (caller.refused) {
+        this.#reportRefused(peer, caller.refused, 'http');
+        this.#sendAwaySecure(secure, socket, { status: 401, body: 'bad certificate\n' });
+      } else this.#serveHttp(secure, beginning.seen, peer, caller, true);
+      return;
+    }
+    const { request, seen } = beginning;
+    const refusal = this.#refusalOf(request, true, caller.certified);
+    const endpoint = request ? endpointOf(request.path) : undefined;
+    if (refusal || !request || !endpoint) {
+      if (refusal?.status === 401)
+        this.#reportRefused(
+          peer,
+          caller.refused ?? { reason: 'no client certificate', who: 'nobody' },
+          'srpc',
+        );
+      this.#sendAwaySecure(secure, socket, refusal ?? { status: 400 });
+      return;
+    }
+    secure.write(CONNECTED);
+    this.#serveSrpc(secure, socket, peer, endpoint, request, seen.subarray(request.length), caller.identity);
+  }
+
+  #sendAwaySecure(secure: TLSSocket, socket: Socket, refusal: Refusal): void {
+    secure.on('data', () => undefined);
+    secure.on('end', () => socket.destroy());
+    secure.end(refusalText(refusal));
+    this.#deadlines.set(socket, LINGER_MS);
+  }
+
+  #serveSrpc(
+    connection: Socket,
+    socket: Socket,
+    peer: string,
+    endpoint: Endpoint,
+    request: ConnectRequest,
+    initial: Uint8Array,
+    identity: Identity,
+  ): void {
+    this.#settle(socket);
     this.#srpc++;
-    this.options
+    this.#options
       .onSrpc({
-        socket,
+        socket: connection,
         coder: endpoint.coder,
-        identity: INSECURE,
-        plain: true,
+        identity,
+        plain: connection === socket,
         peer,
-        initial: seen.subarray(request.length),
+        initial,
+        withoutPowers: givesUpPowers(request.query),
+        stopping: this.#stopping.signal,
       })
       .finally(() => this.#srpc--);
   }
 
+  #serveHttp(connection: Socket, initial: Uint8Array, peer: string, caller: Caller, secure: boolean): void {
+    this.#http++;
+    serveHttp(connection, {
+      handler: this.#options.onHttp,
+      endpointRefusal: (path) =>
+        refusalOf(path, {
+          haveTls: this.#options.tls !== undefined,
+          connectionIsTls: secure,
+          certified: caller.certified,
+          isConnect: false,
+        }),
+      info: { identity: caller.identity, peer, secure },
+      initial,
+      limits: this.#limits.http,
+      deadlines: this.#deadlines,
+      log: this.#options.log,
+      stopping: this.#stopping.signal,
+    }).finally(() => this.#http--);
+  }
+
   async #close(deadlineMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
+    this.#server.close();
+    const gone = new Promise<void>((resolve) => {
+      this.#emptied = resolve;
+      if (this.#open.size === 0) resolve();
     });
-    this.#http.close();
+    this.#stopping.abort();
+    for (const socket of this.#fresh) socket.destroy();
     const cut = setTimeout(() => {
       for (const socket of this.#open) socket.destroy();
     }, deadlineMs);
-    // Live streams and idle connections never end by themselves.
-    for (const socket of this.#open) if (socket.bytesRead === 0) socket.destroy();
-    await closed;
+    await gone;
     clearTimeout(cut);
+    this.#deadlines.close();
   }
 }
 

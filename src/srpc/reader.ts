@@ -116,8 +116,13 @@ export class SocketReader implements MessageSource {
     return bytes;
   }
 
+  /** What is buffered, to be looked at; take bytes through the reader. */
+  get queue(): ByteQueue {
+    return this.#queue;
+  }
+
   /** Waits for more bytes; false if none will come. */
-  async #more(): Promise<boolean> {
+  async more(): Promise<boolean> {
     if (this.#ended) return false;
     this.#onWait?.();
     // Somebody may want more in one piece than what makes the socket pause.
@@ -151,7 +156,7 @@ export class SocketReader implements MessageSource {
           throw new ImageServerError('TOO_LARGE', 'line is too long');
         if (this.#queue.length > 0 && limits.timeoutMs > 0)
           deadline ??= setTimeout(() => this.#timeOut(), limits.timeoutMs);
-        if (!(await this.#more())) {
+        if (!(await this.more())) {
           if (this.#failure instanceof ImageServerError) throw this.#failure;
           return undefined;
         }
@@ -198,7 +203,7 @@ export class SocketReader implements MessageSource {
   }
   async #messageLater(): Promise<Uint8Array | undefined> {
     for (;;) {
-      if (!(await this.#more())) {
+      if (!(await this.more())) {
         if (this.#queue.length === 0) return undefined;
         throw this.#brokenOff();
       }
@@ -216,7 +221,7 @@ export class SocketReader implements MessageSource {
     return this.#queue.length >= length ? this.#take(length) : this.#takeLater(length);
   }
   async #takeLater(length: number): Promise<Uint8Array> {
-    while (this.#queue.length < length) if (!(await this.#more())) throw this.#brokenOff();
+    while (this.#queue.length < length) if (!(await this.more())) throw this.#brokenOff();
     return this.#take(length);
   }
 
@@ -228,7 +233,7 @@ export class SocketReader implements MessageSource {
     return bytes;
   }
   async #someLater(limit: number): Promise<Uint8Array | undefined> {
-    if (!(await this.#more())) return undefined;
+    if (!(await this.more())) return undefined;
     return this.some(limit);
   }
 

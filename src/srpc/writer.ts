@@ -130,6 +130,8 @@ export class SocketWriter {
       socket.on('drain', onDrain);
       socket.on('close', onClose);
     });
+    // Not everybody waits: whoever writes next is told anyway.
+    this.#waiting.catch(() => undefined);
     return this.#waiting;
   }
 

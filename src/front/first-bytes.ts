@@ -1,0 +1,53 @@
+/** The first bytes of a connection tell what it is. */
+import type { Socket } from 'node:net';
+import { type ConnectRequest, MAX_CONNECT, parseConnect } from './handshake.ts';
+
+export type Beginning =
+  /** TLS from the first byte. */
+  | { readonly kind: 'tls'; readonly seen: Uint8Array }
+  /** A CONNECT request; `request` is null if it is malformed. */
+  | { readonly kind: 'connect'; readonly seen: Uint8Array; readonly request: ConnectRequest | null }
+  | { readonly kind: 'http'; readonly seen: Uint8Array };
+
+const TLS_HANDSHAKE = 0x16;
+const CONNECT = Buffer.from('CONNECT ', 'latin1');
+
+function classify(seen: Uint8Array, tlsPossible: boolean): Beginning | undefined {
+  if (tlsPossible && seen[0] === TLS_HANDSHAKE) return { kind: 'tls', seen };
+  const start = Math.min(seen.length, CONNECT.length);
+  for (let index = 0; index < start; index++)
+    if (seen[index] !== CONNECT[index]) return { kind: 'http', seen };
+  if (start < CONNECT.length) return undefined;
+  const request = parseConnect(seen);
+  if (request === undefined && seen.length < MAX_CONNECT) return undefined;
+  return { kind: 'connect', seen, request: request ?? null };
+}
+
+/**
+ * Waits for enough bytes and calls back once, in the turn in which they came: whoever listens to the socket from then on
+ * misses nothing. Not called if the peer goes before.
+ */
+export function onBeginning(
+  socket: Socket,
+  tlsPossible: boolean,
+  callback: (beginning: Beginning) => void,
+): void {
+  let seen: Uint8Array = new Uint8Array(0);
+  const settle = () => {
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+  };
+  const onEnd = () => {
+    settle();
+    socket.destroy();
+  };
+  const onData = (chunk: Uint8Array) => {
+    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    const beginning = classify(seen, tlsPossible);
+    if (!beginning) return;
+    settle();
+    callback(beginning);
+  };
+  socket.on('data', onData);
+  socket.on('end', onEnd);
+}

@@ -1,0 +1,256 @@
+/**
+ * HTTP/1 on a connection that the front has accepted: requests one after the other, each given to the application as a
+ * fetch Request. (The runtime's own HTTP server can adopt a socket, too, but costs four times as much a request there
+ * and reads bodies without backpressure.)
+ */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Identity } from '../access/identity.ts';
+import { SocketReader } from '../srpc/reader.ts';
+import { SocketWriter } from '../srpc/writer.ts';
+import type { Deadlines } from './deadlines.ts';
+import { type Refusal, refusalText } from './handshake.ts';
+import { sendAnswer } from './http-answer.ts';
+import { RequestBody } from './http-body.ts';
+import { BadRequest, parseHead, type RequestHead, readHead } from './http-head.ts';
+
+/** What the front knows of who asks. */
+export interface RequestInfo {
+  readonly identity: Identity;
+  /** Address of the peer without port. */
+  readonly peer: string;
+  /** Came over TLS. */
+  readonly secure: boolean;
+}
+export type HttpHandler = (request: Request, info: RequestInfo) => Response | Promise<Response>;
+
+export interface HttpLimits {
+  /** Bytes of the request line and all headers. */
+  readonly headBytes: number;
+  /** Milliseconds from the first byte of a head to its last. */
+  readonly headMs: number;
+  /** Milliseconds a connection may be idle between requests. */
+  readonly idleMs: number;
+  /** Milliseconds without a byte of a body, or without taking a byte of an answer. */
+  readonly stallMs: number;
+}
+export const DEFAULT_HTTP_LIMITS: HttpLimits = {
+  headBytes: 32 * 1024,
+  headMs: 15_000,
+  idleMs: 75_000,
+  stallMs: 60_000,
+};
+
+export interface HttpOptions {
+  readonly handler: HttpHandler;
+  /** What a request for the path of an SRPC endpoint is answered with; undefined for all other paths. */
+  readonly endpointRefusal?: (path: string) => Refusal | undefined;
+  readonly info: RequestInfo;
+  readonly initial?: Uint8Array;
+  readonly limits: HttpLimits;
+  readonly deadlines: Deadlines;
+  readonly log: (line: string) => void;
+  /** The server stops: the request under way is answered, then the connection closed. */
+  readonly stopping: AbortSignal;
+}
+
+/** URLs are built with this host (the router wants one of four letters or more); the real one stays in the header. */
+const URL_HOST = 'imageserver.local';
+/** Bodies that are here already, up to this size, are handed over in one piece. */
+const SMALL_BODY = 64 * 1024;
+/** Of a body that nobody read, so much is taken to keep the connection. */
+const MAX_DRAIN = 256 * 1024;
+/** A client that is told to go gets so long to read its answer. */
+const LINGER_MS = 2_000;
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+
+class HttpConnection {
+  readonly #reader: SocketReader;
+  readonly #writer: SocketWriter;
+  readonly #waiting: (waiting: boolean) => void;
+  #request: AbortController | undefined;
+  #cancelSource: (() => void) | undefined;
+  #idle = true;
+
+  constructor(
+    readonly socket: Socket,
+    readonly options: HttpOptions,
+  ) {
+    const { initial, deadlines, limits, info } = options;
+    this.#writer = new SocketWriter(socket, !info.secure);
+    this.#reader = new SocketReader(socket, {
+      ...(initial ? { initial } : {}),
+      onWait: () => this.#flushQuietly(),
+    });
+    this.#waiting = (waiting) => {
+      if (waiting) deadlines.set(socket, limits.stallMs);
+      else deadlines.clear(socket);
+    };
+    socket.on('close', () => {
+      deadlines.clear(socket);
+      this.#request?.abort();
+      this.#cancelSource?.();
+    });
+  }
+
+  async run(): Promise<void> {
+    const { options, socket } = this;
+    const { stopping, limits, deadlines } = options;
+    const stop = () => {
+      if (this.#idle) this.#finish();
+    };
+    const begun = () => {
+      if (!this.#idle) return;
+      this.#idle = false;
+      deadlines.set(socket, limits.headMs);
+    };
+    stopping.addEventListener('abort', stop);
+    try {
+      while (!socket.destroyed) {
+        this.#idle = this.#reader.buffered === 0;
+        deadlines.set(socket, this.#idle ? limits.idleMs : limits.headMs);
+        const next = readHead(this.#reader, limits.headBytes, begun);
+        const text = next instanceof Promise ? await next : next;
+        deadlines.clear(socket);
+        this.#idle = false;
+        if (text === undefined) break;
+        const head = parseHead(text);
+        if (this.#isEndpoint(head.target)) break;
+        const goOn = this.#answer(head);
+        if (!(goOn instanceof Promise ? await goOn : goOn)) break;
+        const blocked = this.#writer.ready();
+        if (blocked) {
+          this.#waiting(true);
+          await blocked;
+          this.#waiting(false);
+        }
+      }
+    } catch (error) {
+      if (error instanceof BadRequest) this.#refuse(error);
+      else if (!socket.destroyed) {
+        // Whatever was promised cannot be kept.
+        options.log(`HTTP answer to ${options.info.peer} broken off: ${(error as Error).message}`);
+        socket.destroy();
+      }
+    } finally {
+      stopping.removeEventListener('abort', stop);
+      this.#finish();
+    }
+  }
+
+  #flushQuietly(): void {
+    try {
+      Promise.resolve(this.#writer.flush()).catch(() => undefined);
+    } catch {
+      // The reader is told of the closed connection, too.
+    }
+  }
+
+  #refuse({ status, message }: BadRequest): void {
+    if (this.socket.destroyed || this.socket.writableEnded) return;
+    const body = `${message}\n`;
+    this.#writer.writeLatin1(
+      [
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+        'content-type: text/plain; charset=utf-8',
+        `content-length: ${body.length}`,
+        'connection: close',
+        '',
+        body,
+      ].join('\r\n'),
+    );
+  }
+
+  #finish(): void {
+    const { socket } = this;
+    if (socket.destroyed) return;
+    this.#flushQuietly();
+    this.#reader.discard();
+    socket.end();
+    this.options.deadlines.set(socket, LINGER_MS);
+  }
+
+  /** Refuses what only CONNECT may ask for. */
+  #isEndpoint(target: string): boolean {
+    if (!target.startsWith('/_')) return false;
+    const refusal = this.options.endpointRefusal?.(target.split('?', 1)[0] as string);
+    if (refusal) this.#writer.writeLatin1(refusalText(refusal));
+    return refusal !== undefined;
+  }
+
+  /** Answers one request; whether the connection goes on. */
+  #answer(head: RequestHead): boolean | Promise<boolean> {
+    const { handler, info } = this.options;
+    const body = new RequestBody(this.#reader, head.length, {
+      begin: () => {
+        if (!head.expectsContinue) return;
+        this.#writer.writeLatin1(CONTINUE);
+      },
+      waiting: this.#waiting,
+    });
+    const request = this.#toRequest(head, body);
+    let answer: Response | Promise<Response>;
+    try {
+      answer = handler(request, info);
+    } catch (error) {
+      answer = this.#failed(error);
+    }
+    return this.#send(answer, head, body);
+  }
+
+  #toRequest(head: RequestHead, body: RequestBody): Request {
+    const { secure } = this.options.info;
+    const controller = new AbortController();
+    this.#request = controller;
+    const init: RequestInit & { duplex?: 'half' } = {
+      method: head.method,
+      headers: head.headers,
+      signal: controller.signal,
+    };
+    if (!body.done) {
+      if (head.method === 'GET' || head.method === 'HEAD')
+        throw new BadRequest(400, `${head.method} has no body`);
+      init.body = body.whole(head.expectsContinue ? 0 : SMALL_BODY) ?? body.stream();
+      init.duplex = 'half';
+    }
+    return new Request(`${secure ? 'https' : 'http'}://${URL_HOST}${head.target}`, init);
+  }
+
+  #failed(error: unknown): Response {
+    this.options.log(`HTTP request failed: ${String((error as Error)?.stack ?? error)}`);
+    return new Response('internal error\n', { status: 500 });
+  }
+
+  async #send(pending: Response | Promise<Response>, head: RequestHead, body: RequestBody): Promise<boolean> {
+    let response: Response;
+    try {
+      response = pending instanceof Promise ? await pending : pending;
+    } catch (error) {
+      response = this.#failed(error);
+    }
+    if (this.socket.destroyed) {
+      response.body?.cancel().catch(() => undefined);
+      return false;
+    }
+    // A body that nobody asked for may be endless, or never come.
+    const skippable = body.done || (!head.expectsContinue && body.drainable(MAX_DRAIN));
+    const sent = sendAnswer(response, {
+      writer: this.#writer,
+      head: head.method === 'HEAD',
+      modern: head.modern,
+      keepAlive: head.keepAlive && skippable && !this.options.stopping.aborted,
+      waiting: this.#waiting,
+      onSource: (cancel) => {
+        this.#cancelSource = cancel;
+      },
+    });
+    const goOn = sent instanceof Promise ? await sent : sent;
+    this.#request = undefined;
+    return goOn && (body.done || (await body.drain(MAX_DRAIN)));
+  }
+}
+
+/** Serves requests on a connection until it ends. Never rejects. */
+export function serveHttp(socket: Socket, options: HttpOptions): Promise<void> {
+  return new HttpConnection(socket, options).run();
+}
