@@ -11,8 +11,8 @@ import type { Reporter } from './reporter.ts';
 import { breathe, Turn } from './turn.ts';
 
 export const INDEX_DIRECTORY = '.index';
-const VERSION = '2';
-const PAGE_BYTES = PAGE_SLOTS * (HASH_BYTES + 8 + 8 + 1);
+const VERSION = '3';
+const PAGE_BYTES = PAGE_SLOTS * (HASH_BYTES + 8 + 8 + 4 + 1);
 /** What remains to be written at most when a transaction is finished in one go. */
 const LAST_PAGES = 16;
 
@@ -150,7 +150,8 @@ export class IndexDatabase {
         new Uint8Array(bytes, 0, sizes),
         new Float64Array(bytes, sizes, PAGE_SLOTS),
         new Float64Array(bytes, sizes + PAGE_SLOTS * 8, PAGE_SLOTS),
-        new Uint8Array(bytes, sizes + PAGE_SLOTS * 16, PAGE_SLOTS),
+        new Uint32Array(bytes, sizes + PAGE_SLOTS * 16, PAGE_SLOTS),
+        new Uint8Array(bytes, sizes + PAGE_SLOTS * 20, PAGE_SLOTS),
       );
     }
     table.restored();
@@ -246,7 +247,10 @@ export class IndexDatabase {
     data.set(table.hashes.subarray(first * HASH_BYTES, end * HASH_BYTES));
     new Float64Array(data.buffer, sizes, PAGE_SLOTS).set(table.sizes.subarray(first, end));
     new Float64Array(data.buffer, sizes + PAGE_SLOTS * 8, PAGE_SLOTS).set(table.since.subarray(first, end));
-    data.set(table.states.subarray(first, end), sizes + PAGE_SLOTS * 16);
+    new Uint32Array(data.buffer, sizes + PAGE_SLOTS * 16, PAGE_SLOTS).set(
+      table.protectedUntil.subarray(first, end),
+    );
+    data.set(table.states.subarray(first, end), sizes + PAGE_SLOTS * 20);
     this.#putPage.run(page, data, (Bun.hash(data) as bigint).toString(16));
     table.dirtyPages.delete(page);
   }

@@ -32,6 +32,7 @@ test('pages of the index bring everything back; references are counted anew', ()
       table.hashes.subarray(first * 64, end * 64),
       table.sizes.subarray(first, end),
       table.since.subarray(first, end),
+      table.protectedUntil.subarray(first, end),
       table.states.subarray(first, end),
     );
   }

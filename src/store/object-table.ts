@@ -176,7 +176,10 @@ export class ObjectTable {
   /** Ends a lease; the object stays protected until `until` (seconds since the epoch). */
   release(slot: number, until: number): void {
     this.leases[slot] = (this.leases[slot] as number) - 1;
-    this.protect(slot, until);
+    if (until > (this.protectedUntil[slot] as number)) {
+      this.protectedUntil[slot] = until;
+      this.#touch(slot);
+    }
     this.#freeIfUnused(slot);
   }
 
@@ -259,6 +262,7 @@ export class ObjectTable {
     hashes: Uint8Array,
     sizes: Float64Array,
     since: Float64Array,
+    protectedUntil: Uint32Array,
     states: Uint8Array,
   ): void {
     const first = page * PAGE_SLOTS;
@@ -266,6 +270,7 @@ export class ObjectTable {
     this.hashes.set(hashes, first * HASH_BYTES);
     this.sizes.set(sizes, first);
     this.since.set(since, first);
+    this.protectedUntil.set(protectedUntil, first);
     this.states.set(states, first);
     this.#end = Math.max(this.#end, first + PAGE_SLOTS);
   }

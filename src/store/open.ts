@@ -137,7 +137,6 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
     const walk = new ObjectWalk(objects, stop.signal);
     await loader.walk();
     table.settle(now());
-    protectYoung(table, config.objectGraceMs, now());
     const scrub = new Scrub({
       objects,
       images,
@@ -215,16 +214,5 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       objects.close();
       for (const lock of locks) lock.release();
     }
-  }
-}
-
-/** Uploads of shortly before the restart keep their grace: whoever made them may still be about to add the image. */
-function protectYoung(table: ObjectTable, graceMs: number, now: number): void {
-  if (graceMs <= 0) return;
-  for (const slot of table.unreferencedSlots()) {
-    const since = table.since[slot] as number;
-    // Those of this very moment were referred to before: not uploads.
-    const until = since + graceMs;
-    if (since < now && until > now) table.protect(slot, Math.ceil(until / 1000));
   }
 }
