@@ -55,7 +55,7 @@ describe('JSON', () => {
     const cases: [string, () => unknown][] = [
       ['unknown field: Other', () => fromJson(CheckImageRequest, '{"Other":1}')],
       [
-        'Percentage: number where uint8 is wanted',
+        'Percentage: number 256 where uint8 is wanted',
         () => fromJson(DeleteUnreferencedObjectsRequest, '{"Percentage":256}'),
       ],
       [

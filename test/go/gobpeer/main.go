@@ -181,8 +181,9 @@ func made(count int) *FileSystem {
 			}
 			inode = regular
 		}
-		table[uint64(number)<<(number%40)] = inode
-		root.EntryList = append(root.EntryList, &DirectoryEntry{fmt.Sprintf("é%d", number), uint64(number) << (number % 40)})
+		key := uint64(number)<<(number%2*40) + uint64(number)
+		table[key] = inode
+		root.EntryList = append(root.EntryList, &DirectoryEntry{fmt.Sprintf("é%d", number), key})
 	}
 	return &FileSystem{InodeTable: table, DirectoryInode: root}
 }
