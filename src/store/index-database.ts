@@ -230,11 +230,17 @@ export class IndexDatabase {
       this.#meta.clear();
       database.run('COMMIT');
     } catch (thrown) {
-      database.run('ROLLBACK');
-      // Which rows were lost is not known any more; a cache that may lie is worse than none.
-      this.clear();
-      for (let page = 0; page * PAGE_SLOTS < table.end; page++) table.dirtyPages.add(page);
       this.#reporter.damage('index', INDEX_DIRECTORY, `cannot be written: ${(thrown as Error).message}`);
+      // Which rows were lost is not known any more; a cache that may lie is worse than none.
+      for (const sql of ['ROLLBACK', 'DELETE FROM image', 'DELETE FROM page']) {
+        try {
+          database.run(sql);
+        } catch (failure) {
+          // A full disk has rolled back by itself; what cannot be deleted is told apart by its checksums.
+          this.#reporter.log(`Index: ${(failure as Error).message}`);
+        }
+      }
+      for (let page = 0; page * PAGE_SLOTS < table.end; page++) table.dirtyPages.add(page);
     }
     await breathe();
   }

@@ -48,8 +48,13 @@ export function lockDirectory(directory: string, what: string): DirectoryLock {
         'CONFLICT',
         `${what} is in use by another image server${pid > 0 ? ` (pid ${pid})` : ''}`,
       );
-    ftruncateSync(fd, 0);
-    writeSync(fd, `${process.pid} ${startOf(process.pid)}\n`);
+    try {
+      ftruncateSync(fd, 0);
+      writeSync(fd, `${process.pid} ${startOf(process.pid)}\n`);
+    } catch (thrown) {
+      // On a full disk the lock holds all the same, without a name on it; unless the name is all there is.
+      if (taken === undefined) throw thrown;
+    }
   } catch (thrown) {
     closeSync(fd);
     throw thrown;

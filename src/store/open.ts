@@ -204,11 +204,13 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
     async function close(): Promise<void> {
       stop.abort();
       housekeeping.stop();
-      await scrub.stop();
-      await Promise.allSettled([ready, lengths]);
+      await Promise.allSettled([scrub.stop(), ready, lengths]);
       await images.settled();
       images.close();
-      await housekeeping.list();
+      // What cannot be written now is found again at the next start; the locks go in any case.
+      for (const result of await Promise.allSettled([housekeeping.list()]))
+        if (result.status === 'rejected')
+          reporter.log(`Error writing the unreferenced objects: ${result.reason}`);
       await housekeeping.flush();
       index.close();
       objects.close();
