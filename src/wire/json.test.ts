@@ -2,14 +2,26 @@ import { describe, expect, test } from 'bun:test';
 import { encodeImage } from './encoded-image.ts';
 import { decodeOnce } from './gob/decoder.ts';
 import { sampleImage } from './image-fixture.ts';
-import { formatTime, fromGoJson, fromJson, parseTime, toGoJson, toJson } from './json.ts';
+import {
+  formatTime,
+  fromGoJson,
+  fromJson,
+  goJsonChunks,
+  jsonChunks,
+  parseTime,
+  toGoJson,
+  toJson,
+} from './json.ts';
 import { Image } from './messages/image.ts';
 import {
+  AddImageRequest,
   ChangeImageExpirationRequest,
   CheckImageRequest,
   DeleteUnreferencedObjectsRequest,
 } from './messages/imageserver.ts';
 import { CheckObjectsRequest, CheckObjectsResponse } from './messages/objectserver.ts';
+import type { Schema } from './schema.ts';
+import * as s from './schema.ts';
 import { timeFromNanos, ZERO_TIME } from './time.ts';
 
 describe('JSON', () => {
@@ -73,5 +85,99 @@ describe('JSON', () => {
       ],
     ];
     for (const [text, run] of cases) expect(run).toThrow(text);
+  });
+
+  test("Go's texts for what it refuses", () => {
+    const cases: [Schema, string, string][] = [
+      [CheckImageRequest, '{"ImageName":}', "invalid character '}' looking for beginning of value"],
+      [CheckImageRequest, '{"ImageName":"a"', 'unexpected end of JSON input'],
+      [CheckImageRequest, '', 'unexpected end of JSON input'],
+      [
+        CheckImageRequest,
+        '{ImageName:1}',
+        "invalid character 'I' looking for beginning of object key string",
+      ],
+      [CheckImageRequest, '{"ImageName" 1}', "invalid character '1' after object key"],
+      [CheckImageRequest, '{"A":1 "B":2}', `invalid character '"' after object key:value pair`],
+      [CheckImageRequest, '[1 2]', "invalid character '2' after array element"],
+      [CheckImageRequest, '{"A":tru}', "invalid character '}' in literal true (expecting 'e')"],
+      [CheckImageRequest, '{"A":-}', "invalid character '}' in numeric literal"],
+      [CheckImageRequest, '{"A":1.}', "invalid character '}' after decimal point in numeric literal"],
+      [CheckImageRequest, '{"A":1e}', "invalid character '}' in exponent of numeric literal"],
+      [CheckImageRequest, '{"A":01}', "invalid character '1' after object key:value pair"],
+      [CheckImageRequest, '{"A":"\n"}', "invalid character '\\n' in string literal"],
+      [CheckImageRequest, '{"A":"\\x"}', "invalid character 'x' in string escape code"],
+      [CheckImageRequest, '{"A":"\\u12g"}', "invalid character 'g' in \\u hexadecimal character escape"],
+      [CheckImageRequest, '{} x', "invalid character 'x' after top-level value"],
+      [
+        CheckImageRequest,
+        '[]',
+        'json: cannot unmarshal array into Go value of type imageserver.CheckImageRequest',
+      ],
+      [
+        DeleteUnreferencedObjectsRequest,
+        '{"percentage":256}',
+        'json: cannot unmarshal number 256 into Go struct field DeleteUnreferencedObjectsRequest.Percentage of type uint8',
+      ],
+      [
+        AddImageRequest,
+        '{"Image":{"Filter":{"FilterLines":"x"}}}',
+        'json: cannot unmarshal string into Go struct field Filter.Image.Filter.FilterLines of type []string',
+      ],
+      [
+        AddImageRequest,
+        '{"ImageName":"test/j","Image":{"FileSystem":{"InodeTable":{"5":{"Symlink":"x"}}}}}',
+        'json: cannot unmarshal object into Go struct field FileSystem.Image.FileSystem.InodeTable of type filesystem.GenericInode',
+      ],
+      [
+        AddImageRequest,
+        '{"Image":{"FileSystem":{"Mode":"x"}}}',
+        'json: cannot unmarshal string into Go struct field FileSystem.Image.FileSystem.Mode of type uint32',
+      ],
+    ];
+    for (const [schema, text, message] of cases)
+      expect(() => fromGoJson(schema, text)).toThrow(
+        expect.objectContaining({ code: 'INVALID_REQUEST', message }),
+      );
+  });
+  test("Go's escapes", () => {
+    const cases: [string, string][] = [
+      ['\b\f\n\r\t\v\u007f"\\', String.raw`\u0008\u000c\n\r\t\u000b\u007f\"\\`.replace('\\u007f', '\u007f')],
+      ['\\b<\u2028', String.raw`\\b\u003c\u2028`],
+      ['a\udcff😀\udc80', 'a\\ufffd😀\\ufffd'],
+    ];
+    for (const [value, quoted] of cases)
+      expect(toGoJson(CheckImageRequest, { ImageName: value })).toBe(`{"ImageName":"${quoted}"}`);
+  });
+  test('texts that are not UTF-8 survive our form', () => {
+    const value = { ImageName: 'a\udcff\udc80' };
+    expect(fromJson(CheckImageRequest, toJson(CheckImageRequest, value))).toEqual(value);
+  });
+  test('keys of maps are sorted as Go sorts them', () => {
+    const schema = s.map(s.string, s.uint8);
+    const keys = ['\ue000', '😀', 'b', 'a', 'B', 'ab'];
+    expect(toGoJson(schema, new Map(keys.map((key) => [key, 1])))).toBe(
+      '{"B":1,"a":1,"ab":1,"b":1,"\ue000":1,"😀":1}',
+    );
+    expect(toGoJson(s.map(s.uint64, s.uint8), new Map([2n, 10n, 1n].map((key) => [key, 0])))).toBe(
+      '{"1":0,"10":0,"2":0}',
+    );
+  });
+  test('times outside of RFC 3339 are shown as the nearest inside', () => {
+    expect(formatTime(timeFromNanos(2n ** 70n))).toBe('9999-12-31T23:59:59.999999999Z');
+    expect(formatTime(timeFromNanos(-(2n ** 70n)))).toBe('0000-01-01T00:00:00Z');
+  });
+  test('a long value in pieces is the same text', () => {
+    const image = sampleImage();
+    const inode = image.FileSystem?.InodeTable?.get(1n);
+    for (let number = 10n; number < 2000n; number++) image.FileSystem?.InodeTable?.set(number, inode ?? null);
+    const pieces = [...jsonChunks(Image, image)];
+    expect(pieces.length).toBeGreaterThan(5);
+    expect(pieces.join('')).toBe(toJson(Image, image));
+    expect([...goJsonChunks(Image, image)].join('')).toBe(toGoJson(Image, image));
+  });
+  test('nesting without end is an error', () => {
+    for (const open of ['[', '{"a":'])
+      expect(() => fromJson(CheckImageRequest, open.repeat(200_000))).toThrow('invalid JSON');
   });
 });
