@@ -64,7 +64,7 @@ export interface RefusedPeer {
   /** What its certificate says, as far as it could be read. */
   readonly who: string;
   readonly reason: string;
-  readonly transport: 'srpc' | 'http';
+  readonly transport: 'srpc+tls' | 'https';
 }
 
 export interface FrontOptions {
@@ -308,7 +308,11 @@ class PortFront {
     if (!secure) return;
     const caller = this.#callerOf(secure, tls, true);
     if (caller.refused || !caller.certified) {
-      this.#reportRefused(peer, caller.refused ?? { reason: 'no client certificate', who: 'nobody' }, 'srpc');
+      this.#reportRefused(
+        peer,
+        caller.refused ?? { reason: 'no client certificate', who: 'nobody' },
+        'srpc+tls',
+      );
       secure.end();
       this.#deadlines.set(socket, LINGER_MS);
       return;
@@ -328,7 +332,7 @@ class PortFront {
     if (beginning.kind !== 'connect') {
       this.#settle(socket);
       if (caller.refused) {
-        this.#reportRefused(peer, caller.refused, 'http');
+        this.#reportRefused(peer, caller.refused, 'https');
         this.#sendAwaySecure(secure, socket, { status: 401, body: 'bad certificate\n' });
       } else this.#serveHttp(secure, beginning.seen, peer, caller, true);
       return;
