@@ -44,7 +44,6 @@ export async function freePort(): Promise<number> {
 
 /** One server that keeps its port and directories over restarts. */
 export class Node {
-  readonly directory = mkdtempSync(join(tmpdir(), 'imageserver-lab-'));
   #ours: TestServer | undefined;
   #pid = 0;
   #log = '';
@@ -53,6 +52,7 @@ export class Node {
     readonly kind: Kind,
     readonly port: number,
     readonly args: readonly string[] = [],
+    readonly directory = mkdtempSync(join(tmpdir(), 'imageserver-lab-')),
   ) {
     chmodSync(this.directory, 0o711);
   }
@@ -71,6 +71,12 @@ export class Node {
   }
   get objectDirectory(): string {
     return join(this.directory, this.kind === 'ours' ? 'objects' : 'obj');
+  }
+  /** Started again with other flags, on the same directories. */
+  async again(args: readonly string[]): Promise<Node> {
+    const node = new Node(this.kind, this.port, args, this.directory);
+    await node.start();
+    return node;
   }
   get pid(): number {
     return this.#ours?.pid ?? this.#pid;

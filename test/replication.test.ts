@@ -1,6 +1,6 @@
 /** Replicas of ours behind every kind of master, and the original behind ours: what is there becomes the same. */
 import { afterEach, describe, expect, test } from 'bun:test';
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   GetReplicationStatusRequest,
@@ -22,6 +22,7 @@ import {
   upload,
   Wire,
 } from './replication-lab.ts';
+import { programCommand, runProgram } from './server.ts';
 
 const kinds: Kind[] = ['ours', 'original', 'original-head'];
 const nodes: Node[] = [];
@@ -187,6 +188,20 @@ for (const kind of kinds) {
       await expect(replica.add('d/three', text('three'))).rejects.toThrow();
     });
 
+    test('no space at the replica: told, nothing half, and fetched once there is room', async () => {
+      const master = await start(kind);
+      await master.add('a', text('a', 'b'));
+      const full = await Node.start('ours', [...master.replicaArgs(), '-minFreeBytes=1000T']);
+      nodes.push(full);
+      await until('failing', async () => (await statusOf(full)).Failing.length === 1);
+      expect((await statusOf(full)).Failing[0]?.Reason).toContain('space');
+      expect(await picture(full)).not.toContain('a:');
+      await full.stop();
+      const roomy = await full.again(master.replicaArgs());
+      nodes.push(roomy);
+      await converged(master, roomy, 5000);
+    });
+
     test('archiver', async () => {
       const master = await start(kind);
       const archiver = await start('ours', [...master.replicaArgs(), '-archiveMode']);
@@ -245,6 +260,62 @@ describe('our own pair', () => {
     );
     expect(ImageNames.length).toBe(7);
     await converged(master, replica, 1000);
+  });
+
+  test('a corrupt image at the master costs nobody else', async () => {
+    const master = await start('ours');
+    await master.add('good', text('good'));
+    await master.add('bad', text('bad'));
+    await master.stop();
+    const file = join(master.imageDirectory, 'bad');
+    const bytes = readFileSync(file);
+    bytes[bytes.length - 100] = (bytes[bytes.length - 100] as number) ^ 1;
+    writeFileSync(file, bytes);
+    await master.start();
+    const replica = await start('ours', master.replicaArgs());
+    await until('good', async () => (await picture(replica)).includes('good:'));
+    expect(await picture(replica)).not.toContain('bad:');
+    await master.add('later', text('later'));
+    await until('later', async () => (await picture(replica)).includes('later:'));
+  });
+
+  test('imagetool: trash, undelete, purge, replication status, release of deletions', async () => {
+    const master = await start('ours');
+    for (let i = 0; i < 8; i++) await master.add(`i${i}`, text(`contents ${i}`));
+    const replica = await start('ours', master.replicaArgs());
+    await converged(master, replica, 5000);
+    const tool = (node: Node, ...args: string[]) =>
+      runProgram([
+        ...programCommand('imagetool', true),
+        '-certDirectory=',
+        '-imageServerHostname=127.0.0.1',
+        `-imageServerPortNum=${node.port}`,
+        ...args,
+      ]);
+    expect(await tool(master, 'replication-status')).toMatchObject({ status: 0, stdout: 'not a replica\n' });
+    await master.delete('i0');
+    const listed = await tool(master, 'trash');
+    expect(listed.stdout).toStartWith('i0  id ');
+    expect(await tool(master, 'undelete', 'i0')).toMatchObject({ status: 0, stderr: '' });
+    await converged(master, replica, 2000);
+    expect((await tool(master, 'undelete', 'i0')).stderr).toContain('not in the trash: i0');
+    await master.delete('i0');
+    await master.delete('i1');
+    expect(await tool(master, 'purge', 'i1')).toMatchObject({ status: 0, stderr: '' });
+    expect((await tool(master, 'trash', 'empty')).stdout).toBe('i0\n');
+    expect((await tool(master, 'trash')).stdout).toBe('');
+    expect((await tool(replica, 'undelete', 'i1')).stderr).toContain('go to master');
+    await replica.stop();
+    for (let i = 2; i < 8; i++) await master.delete(`i${i}`);
+    await replica.start();
+    await until('held', async () => (await statusOf(replica)).HeldDeletions.length === 6);
+    const status = await tool(replica, 'replication-status');
+    expect(status.status).toBe(1);
+    expect(status.stdout).toContain(`replica of 127.0.0.1:${master.port}: live`);
+    expect(status.stdout).toContain('deletion held back: i2: the master lists no images');
+    expect((await tool(replica, 'release-deletions', 'i2')).stdout).toBe('i2\n');
+    expect((await tool(replica, 'release-deletions', 'all')).stdout.split('\n').length).toBe(6);
+    await converged(master, replica, 2000);
   });
 
   test('a chain: the last one gets everything, and not before the middle one has it', async () => {

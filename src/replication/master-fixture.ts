@@ -32,6 +32,12 @@ export class FakeMaster {
   headersAsked = 0;
   /** Called before each object is sent; may cut, delay or damage. */
   onObject: (hash: Hash) => void | Promise<void> = () => undefined;
+  /** Called before ListImageIdentities is answered. */
+  beforeIdentities: () => void | Promise<void> = () => undefined;
+  dial: MasterPort['dial'] = async () => {
+    throw new ImageServerError('UNAVAILABLE', 'connection refused');
+  };
+  imagesSent = 0;
   readonly #ends = new Set<() => void>();
   #created = 1_700_000_000_000;
 
@@ -64,9 +70,7 @@ export class FakeMaster {
       this.sessions++;
       return this.#link();
     },
-    dial: async () => {
-      throw new ImageServerError('UNAVAILABLE', 'connection refused');
-    },
+    dial: (signal) => this.dial(signal),
     clockSkew: async () => ({ skewMs: 0, uncertaintyMs: 500 }),
   };
 
@@ -124,6 +128,7 @@ export class FakeMaster {
       },
       async identities() {
         check();
+        await master.beforeIdentities();
         if (!master.knowsIdentities) return undefined;
         return new Map(
           Array.from(master.images.stored.values(), ({ entry }) => [
@@ -147,6 +152,7 @@ export class FakeMaster {
         check();
         const stored = master.images.stored.get(name);
         if (!stored) return undefined;
+        master.imagesSent++;
         const image = await decodeImage(stored.encoded.bytes);
         const expires = stored.entry.expiresAt.unixNanos > 0n;
         return encodeImage(treeOnlyIfPermanent && expires ? { ...image, FileSystem: null } : image);

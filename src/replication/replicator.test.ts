@@ -1,14 +1,16 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { ImageServerError } from '../errors.ts';
+import { encodeImage } from '../wire/encoded-image.ts';
 import { timeFromMillis, ZERO_TIME } from '../wire/time.ts';
 import { FakeMaster } from './master-fixture.ts';
+import type { MasterConnection } from './master-link.ts';
 import {
   createReplicator,
   DEFAULT_REPLICATION,
   type ReplicationConfig,
   type Replicator,
 } from './replicator.ts';
-import { MemoryImages, MemoryObjects, sha512 } from './store-fixture.ts';
+import { imageOf, MemoryImages, MemoryObjects, sha512 } from './store-fixture.ts';
 import type { Timers } from './timers.ts';
 
 /** Time runs this much faster than the clock on the wall. */
@@ -342,6 +344,37 @@ describe('archiver', () => {
       await master.images.setExpiry('d/x', ZERO_TIME);
       await until('stored', () => replica.images.stored.get('d/x')?.entry.expiresAt === ZERO_TIME);
     });
+});
+
+test('an image uploaded here while the list is on its way is neither deleted nor fetched', async () => {
+  const master = await masterWith('d/a');
+  master.knowsIdentities = true;
+  const replica = replicaOf(master);
+  await live(replica);
+  const injected = encodeImage(imageOf(['contents of d/a'], { createdOn: timeFromMillis(1) }));
+  const gate = Promise.withResolvers<void>();
+  const listed = Promise.withResolvers<void>();
+  master.beforeIdentities = () => {
+    listed.resolve();
+    return gate.promise;
+  };
+  master.dial = async () =>
+    ({
+      addImage: async (name: string) => master.images.add(name, injected),
+      close: () => undefined,
+    }) as unknown as MasterConnection;
+  master.cut();
+  await listed.promise;
+  await replica.replicator.injections.injectImage('d/new', injected, () =>
+    replica.images.add('d/new', injected),
+  );
+  const sent = master.imagesSent;
+  gate.resolve();
+  await until('live', () => replica.replicator.status().state === 'live');
+  await until('idle', () => replica.replicator.status().queue === 0);
+  expect(replica.names()).toEqual(['d/a', 'd/new']);
+  expect(replica.images.trashed).toEqual([]);
+  expect(master.imagesSent).toBe(sent);
 });
 
 test('filters choose what is replicated', async () => {
