@@ -1,0 +1,62 @@
+import { expect, test } from 'bun:test';
+import type { CatalogueEvent, ImageStore } from '../store/types.ts';
+import { type ImageUpdate, Operation } from '../wire/messages/imageserver.ts';
+import { getImageUpdates } from './get-image-updates.ts';
+import type { Call } from './method.ts';
+import type { Services } from './services.ts';
+
+function setUp() {
+  const listeners = new Set<(event: CatalogueEvent) => void>();
+  const images = {
+    names: () => ['a', 'b'],
+    directories: () => [{ Name: '.', Metadata: { OwnerGroup: '' } }],
+    subscribe(listener: (event: CatalogueEvent) => void) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  } as unknown as ImageStore;
+  const activity = { getObjects: 0, updateListeners: 0 };
+  const services = {
+    images,
+    activity,
+    log: () => undefined,
+    replicated: () => Promise.resolve(),
+  } as unknown as Services;
+  const abort = new AbortController();
+  const call = { peer: '::1', signal: abort.signal } as unknown as Call;
+  const stream = (getImageUpdates.handle(services, undefined, call) as AsyncIterable<ImageUpdate>)[
+    Symbol.asyncIterator
+  ]();
+  const next = async () => (await stream.next()).value as ImageUpdate | undefined;
+  const emit = (event: CatalogueEvent) => {
+    for (const listener of listeners) listener(event);
+  };
+  return { next, emit, abort, listeners, activity };
+}
+
+test('everything there is, an end mark, then changes in their order until the caller goes', async () => {
+  const { next, emit, abort, listeners, activity } = setUp();
+  expect(await next()).toMatchObject({ Directory: { Name: '.' }, Operation: Operation.MakeDirectory });
+  // Happens while the list is sent: comes after it.
+  emit({ kind: 'delete', name: 'a', sequence: 1 });
+  for (const Name of ['a', 'b', '']) expect(await next()).toMatchObject({ Name, Operation: 0 });
+  emit({ kind: 'add', name: 'c', sequence: 2 });
+  expect(await next()).toMatchObject({ Name: 'a', Operation: Operation.DeleteImage });
+  expect(await next()).toMatchObject({ Name: 'c', Operation: Operation.AddImage });
+  expect(activity.updateListeners).toBe(1);
+  const last = next();
+  abort.abort();
+  expect(await last).toBeUndefined();
+  expect([listeners.size, activity.updateListeners]).toEqual([0, 0]);
+});
+
+test('a listener that stays behind is dropped with a reason, not remembered for ever', async () => {
+  const { next, emit, listeners, activity } = setUp();
+  await next();
+  for (let sequence = 0; sequence <= 100_000; sequence++) emit({ kind: 'add', name: 'x', sequence });
+  const rest = async () => {
+    while (await next());
+  };
+  await expect(rest()).rejects.toThrow('listener is too far behind');
+  expect([listeners.size, activity.updateListeners]).toEqual([0, 0]);
+});
