@@ -294,7 +294,7 @@ export class InodeWalk {
         : undefined,
     );
     return (cursor) => {
-      const count = cursor.count(1, 'slice');
+      const count = cursor.count(1);
       for (let index = 0; index < count; index++) {
         if (cursor.at >= cursor.end) throw badData('unexpected EOF');
         this.#entry(cursor, kinds, others);

@@ -114,9 +114,10 @@ export class Cursor {
     return view.getFloat64(0);
   }
   /** A count of elements in this message, each of which takes at least `each` bytes. */
-  count(each: number, what: string): number {
+  count(each: number): number {
     const count = this.uint();
-    if (!(count * each <= this.end - this.at)) throw badData(`gob: bad ${what} length: ${count}`);
+    if (!(count * each <= this.end - this.at))
+      throw badData(`gob: decoding array or slice: length exceeds input size (${count} elements)`);
     this.spend(count);
     return count;
   }
@@ -134,7 +135,8 @@ export class Cursor {
   }
   text(): string {
     const length = this.uint();
-    if (!(length <= this.end - this.at)) throw badData(`gob: bad string slice length: ${length}`);
+    // Go says 0, whatever the length.
+    if (!(length <= this.end - this.at)) throw badData('gob: bad string slice length: 0');
     this.at += length;
     return decodeText(this.bytes, this.at - length, this.at);
   }

@@ -142,6 +142,9 @@ class Paused {
   ) {}
 }
 
+/** Go refuses longer messages. */
+const MAX_COUNT = 2 ** 33;
+
 /** Cuts messages out of bytes that are all there. */
 export class BufferSource implements MessageSource {
   readonly #cursor = new Cursor();
@@ -156,6 +159,7 @@ export class BufferSource implements MessageSource {
   next(): Uint8Array | undefined {
     if (this.#cursor.left === 0) return undefined;
     const count = this.#cursor.uint();
+    if (!(count < MAX_COUNT)) throw badData('invalid message length');
     if (!(count <= this.#cursor.left)) throw badData('unexpected EOF');
     return this.#cursor.take(count);
   }

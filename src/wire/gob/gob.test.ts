@@ -134,11 +134,11 @@ describe('types that differ', () => {
     });
   });
   const refused: [string, s.Schema, string][] = [
-    ['another kind', s.struct('t.W', { A: s.int64 }), 'gob: wrong type (int64) for received field W.A'],
+    ['another kind', s.struct('t.W', { A: s.int64 }), 'gob: wrong type (int64) for received field Sent.A'],
     [
       'a pointer to another kind',
       s.struct('t.W', { B: s.pointer(s.bytes) }),
-      'gob: wrong type (*[]uint8) for received field W.B',
+      'gob: wrong type (*[]uint8) for received field Sent.B',
     ],
     ['too big', s.struct('t.W', { A: s.uint8 }), 'value for "A" out of range'],
     [
@@ -186,6 +186,12 @@ describe('input that is no gob', () => {
     ['nothing', '', 'EOF'],
     ['message of no bytes', '00', 'EOF'],
     ['message cut short', '0aff82', 'unexpected EOF'],
+    ['message of a huge count', 'f87fffffffffffffff', 'invalid message length'],
+    [
+      'field of another kind',
+      '1aff810301 02ff8200 0101 0109496d6167654e616d65 010600 0000 05ff82010500',
+      'gob: wrong type (string) for received field .ImageName',
+    ],
     ['count out of range', '80', 'gob: encoded unsigned integer out of range'],
     ['unknown type', '03ff8200', 'gob: unknown type id or corrupted data'],
     ['reserved id', '0a2f0301010154012e00 0000', 'gob: duplicate type received'],
@@ -203,7 +209,7 @@ describe('input that is no gob', () => {
     [
       'text longer than the message',
       `${CHECK_DEFINITION} 08 ff82 0163612f62 00`,
-      'gob: bad string slice length: 99',
+      'gob: bad string slice length: 0',
     ],
     ['definition of nothing', '04ff810000', 'gob: unknown type id or corrupted data'],
     [

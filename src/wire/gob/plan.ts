@@ -82,6 +82,9 @@ const WIRE_KIND: Record<string, string> = {
   any: 'interface',
 };
 
+/** A peer's name as part of an error text, which may stand on a line of its own. */
+const printable = (name: string) => (/^[\w.[\]*]{0,100}$/.test(name) ? name : '');
+
 /** Name without package. */
 const bare = (schema: StructSchema) => schema.goName.slice(schema.goName.lastIndexOf('.') + 1);
 
@@ -174,7 +177,7 @@ export class PlanMaker {
     }
     return {
       read: (cursor) => {
-        const count = cursor.count(1, 'slice');
+        const count = cursor.count(1);
         check(count);
         cursor.enter();
         const read = elem.read as Read;
@@ -196,7 +199,7 @@ export class PlanMaker {
     if (elem.steps) return { steps: mapSteps(schema, key, elem) };
     return {
       read: (cursor) => {
-        const count = cursor.count(2, 'map');
+        const count = cursor.count(2);
         cursor.enter();
         const map = new Map<unknown, unknown>();
         for (let index = 0; index < count; index++) {
@@ -235,13 +238,9 @@ export class PlanMaker {
     const { types } = this;
     const fields = type.fields.map((field): FieldPlan => {
       const local = schema.fields.get(field.name)?.schema;
-      if (local)
-        return {
-          name: field.name,
-          id: field.id,
-          local,
-          plan: this.make(field.id, local, `${bare(schema)}.${field.name}`),
-        };
+      // Go names the sender's struct; our own field's name, as the two are equal.
+      const where = `${printable(type.name)}.${field.name}`;
+      if (local) return { name: field.name, id: field.id, local, plan: this.make(field.id, local, where) };
       return {
         name: field.name,
         id: field.id,

@@ -43,7 +43,8 @@ export function skipValue(types: WireTypes, id: number, cursor: Cursor): void {
   } else {
     const count = cursor.uint();
     // Each element takes a byte at least: a run past the end is found at once.
-    if (!(count <= cursor.left)) throw badData(`gob: bad ${type.kind} length: ${count}`);
+    if (!(count <= cursor.left))
+      throw badData(`gob: decoding array or slice: length exceeds input size (${count} elements)`);
     for (let index = 0; index < count; index++) {
       if (type.kind === 'map') skipValue(types, type.key, cursor);
       skipValue(types, type.elem, cursor);

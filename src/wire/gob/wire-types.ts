@@ -14,7 +14,12 @@ export type WireType =
   | { readonly kind: 'array'; readonly elem: number; readonly length: number }
   | { readonly kind: 'slice'; readonly elem: number }
   | { readonly kind: 'map'; readonly key: number; readonly elem: number }
-  | { readonly kind: 'struct'; readonly fields: readonly WireField[] }
+  | {
+      readonly kind: 'struct';
+      readonly fields: readonly WireField[];
+      /** What the peer calls it; for error texts only. */
+      readonly name: string;
+    }
   | { readonly kind: 'opaque' };
 export type WireTypeOf<K extends WireType['kind']> = Extract<WireType, { kind: K }>;
 
@@ -43,17 +48,20 @@ function eachField(cursor: Cursor, fields: number, visit: (field: number) => voi
   }
 }
 
-/** CommonType { Name, Id }: both are of no use here, the id stands before the definition. */
-function skipCommon(cursor: Cursor): void {
+/** CommonType { Name, Id }: answers the name. The id stands before the definition, too. */
+function readCommon(cursor: Cursor): string {
+  let name = '';
   eachField(cursor, 2, (field) => {
-    if (field === 0) cursor.skip(cursor.uint());
+    if (field === 0) name = cursor.text();
     else cursor.int();
   });
+  return name;
 }
 
 function readFields(cursor: Cursor): WireField[] {
   const count = cursor.uint();
-  if (!(count <= cursor.left)) throw badData(`gob: bad slice length: ${count}`);
+  if (!(count <= cursor.left))
+    throw badData(`gob: decoding array or slice: length exceeds input size (${count} elements)`);
   const fields: WireField[] = [];
   for (let index = 0; index < count; index++) {
     let name = '';
@@ -76,9 +84,10 @@ function readWireType(cursor: Cursor): WireType {
     let key = 0;
     let length = 0;
     let fields: WireField[] = [];
+    let name = '';
     // ArrayT and MapT have three fields, SliceT and StructT two, the opaque kinds only their CommonType.
     eachField(cursor, kind === 0 || kind === 3 ? 3 : kind < 3 ? 2 : 1, (field) => {
-      if (field === 0) skipCommon(cursor);
+      if (field === 0) name = readCommon(cursor);
       else if (kind === 2) fields = readFields(cursor);
       else if (kind === 3 && field === 1) key = cursor.int();
       else if (kind === 3 || field === 1) elem = cursor.int();
@@ -86,7 +95,7 @@ function readWireType(cursor: Cursor): WireType {
     });
     if (kind === 0) type = { kind: 'array', elem, length };
     else if (kind === 1) type = { kind: 'slice', elem };
-    else if (kind === 2) type = { kind: 'struct', fields };
+    else if (kind === 2) type = { kind: 'struct', fields, name };
     else if (kind === 3) type = { kind: 'map', key, elem };
     else type = { kind: 'opaque' };
   });
