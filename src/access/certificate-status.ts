@@ -48,7 +48,7 @@ export function expiryWarning(status: CertificateStatus, now: number): string | 
   if (!status.warning) return undefined;
   const what = `certificate of the ${status.role} "${status.subject}"`;
   const date = (time: number) => new Date(time).toISOString().slice(0, 10);
-  if (now < status.notBefore) return `WARNING: ${what} is not valid before ${date(status.notBefore)}`;
-  if (now > status.notAfter) return `WARNING: ${what} expired on ${date(status.notAfter)}`;
-  return `WARNING: ${what} expires on ${date(status.notAfter)}, in ${status.daysLeft} days`;
+  if (now < status.notBefore) return `${what} is not valid before ${date(status.notBefore)}`;
+  if (now > status.notAfter) return `${what} expired on ${date(status.notAfter)}`;
+  return `${what} expires on ${date(status.notAfter)}, in ${status.daysLeft} days`;
 }

@@ -87,6 +87,7 @@ test('the CA of the server: told, beside the pairs, none', () => {
   expect(loadServerCa('', '')).toBeUndefined();
   put('serverCA.pem', ca.cert);
   expect(loadServerCa('', directory)).toBe(ca.cert);
+  expect(loadServerCa('none', directory)).toBeUndefined();
   put('other.pem', alice.cert);
   expect(loadServerCa(join(directory, 'other.pem'), directory)).toBe(alice.cert);
   put('empty.pem', '');

@@ -72,9 +72,10 @@ export function loadClientPairs(directory: string, now: number = Date.now()): Cl
 
 /**
  * PEM of the CA to verify servers with: that of `file`, else the one that lies in the directory of the pairs; undefined:
- * there is none, servers are not verified. Throws UNAUTHENTICATED if the file cannot be read.
+ * there is none, or `file` is "none": servers are not verified. Throws UNAUTHENTICATED if the file cannot be read.
  */
 export function loadServerCa(file: string, directory: string): string | undefined {
+  if (file === 'none') return undefined;
   const beside = directory === '' ? '' : join(directory, SERVER_CA_NAME);
   const path = file !== '' ? file : existsSync(beside) ? beside : undefined;
   if (path === undefined) return undefined;

@@ -24,6 +24,8 @@ export interface TlsServer {
   /** Reads the files again (SIGHUP). False: something is wrong with them; it was logged and the old ones stay. */
   reload(): boolean;
   certificateStatus(now?: number): readonly CertificateStatus[];
+  /** What the log was told about certificates that end soon; empty if all is well. */
+  warnings(): readonly string[];
   /** The server's certificate and key, which are also its client certificate towards a master. */
   pair(): KeyPair;
   /** Stops watching the files. */
@@ -126,12 +128,15 @@ class Server implements TlsServer {
     clearInterval(this.#daily);
   }
 
-  #warn(): void {
+  warnings(): string[] {
     const now = Date.now();
-    for (const status of this.certificateStatus(now)) {
-      const line = expiryWarning(status, now);
-      if (line !== undefined) this.options.log(line);
-    }
+    return this.certificateStatus(now)
+      .map((status) => expiryWarning(status, now))
+      .filter((line) => line !== undefined);
+  }
+
+  #warn(): void {
+    for (const line of this.warnings()) this.options.log(`WARNING: ${line}`);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   uintFlag,
 } from '../flags/flags.ts';
 import { REPLICATION_FLAGS } from './replication.ts';
+import { SECURITY_FLAGS } from './security.ts';
 
 const HOUR = 3_600_000_000_000n;
 const MINUTE = 60_000_000_000n;
@@ -21,12 +22,7 @@ export const DAEMON_FLAGS = {
   imageDir: flag(stringFlag, '/var/lib/imageserver', 'Image directory'),
   objectDir: flag(stringFlag, '/var/lib/objectserver', 'Object directory'),
   allowRoot: flag(booleanFlag, false, 'Run as root nevertheless'),
-  permitInsecureMode: flag(booleanFlag, false, 'Run without TLS: every caller may do everything'),
-  CAfile: flag(stringFlag, '/etc/ssl/CA.pem', 'Root of trust for identity and method rights'),
-  identityCAfile: flag(stringFlag, '/etc/ssl/IdentityCA.pem', 'Root of trust for identity only'),
-  certFile: flag(stringFlag, '/etc/ssl/imageserver/cert.pem', 'Server certificate'),
-  keyFile: flag(stringFlag, '/etc/ssl/imageserver/key.pem', 'Key of the server certificate'),
-  allowUnauthenticatedReads: flag(booleanFlag, false, 'Read methods and objects need no identity'),
+  ...SECURITY_FLAGS,
   logDir: flag(stringFlag, '/var/log/imageserver', 'Log directory; empty = no log file'),
   logbufLines: flag(uintFlag, 1024, 'Log lines kept in memory and shown on the status page'),
   alsoLogToStderr: flag(booleanFlag, false, 'Copy the log to stderr'),
@@ -37,6 +33,9 @@ export const DAEMON_FLAGS = {
     15_000_000_000n,
     'Time within which a connection must say what it is',
   ),
+  tlsHandshakeTimeout: flag(durationFlag, 15_000_000_000n, 'Time for a TLS handshake'),
+  methodLineTimeout: flag(durationFlag, 30_000_000_000n, 'Time for a method line, once it has begun'),
+  maximumMethodLine: flag(sizeFlag, 4096, 'Longest method line'),
   shutdownTimeout: flag(durationFlag, 30_000_000_000n, 'Time that calls under way get when the server stops'),
   minFreeBytes: flag(sizeFlag, 64 * 1024 * 1024, 'Uploads are refused when less than this would stay free'),
   trashGracePeriod: flag(

@@ -7,8 +7,6 @@ import { DAEMON_FLAGS, type DaemonFlags } from './flags.ts';
 import { startDaemon } from './run.ts';
 
 const FLAG_FILES = ['/etc/imageserver/flags.default', '/etc/imageserver/flags.extra'];
-/** sysexits.h: something was configured wrong. */
-const EX_CONFIG = 78;
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -65,14 +63,11 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
     say('Do not run the Image Server as root');
     return 1;
   }
-  if (!flags.permitInsecureMode) {
-    say('TLS is not available in this version: run with -permitInsecureMode on a network that you trust.');
-    return EX_CONFIG;
-  }
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   try {
     const daemon = await startDaemon(flags);
+    process.on('SIGHUP', daemon.reload);
     await daemon.ready;
     say(`Ready on ${flags.listenAddress}:${daemon.port}`);
     if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));

@@ -5,7 +5,6 @@ import { createApp, createHandler } from '../http/app.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import type { Method } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
-import { connectSrpc } from '../srpc/client.ts';
 import { serveSrpc } from '../srpc/server.ts';
 import { openStores } from '../store/open.ts';
 import { VERSION } from '../version.ts';
@@ -13,11 +12,14 @@ import type { DaemonFlags } from './flags.ts';
 import { groupExists } from './groups.ts';
 import { Log } from './log.ts';
 import { replicationOf } from './replication.ts';
+import { openSecurity } from './security.ts';
 
 export interface Daemon {
   readonly port: number;
   /** Resolves when every object and image is known. */
   readonly ready: Promise<void>;
+  /** Reads certificates anew (SIGHUP). */
+  reload(): void;
   /** Stops accepting, lets calls under way finish, closes the stores. */
   close(): Promise<void>;
 }
@@ -33,6 +35,8 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
   });
   const startedAt = Date.now();
   const replication = replicationOf(flags);
+  const security = openSecurity(flags, log.write);
+  const { tls, audit } = security;
   const stores = await openStores({
     imageDirectory: flags.imageDir,
     objectDirectory: flags.objectDir,
@@ -44,11 +48,14 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     maxUnreferencedBytes: flags.imageServerMaxUnrefData,
     maxUnreferencedAgeMs: toMs(flags.imageServerMaxUnrefAge),
     log: log.write,
+  }).catch(async (error) => {
+    await security.close();
+    throw error;
   });
   const replicator = replication?.({
     stores,
     log: log.write,
-    connect: (host, port, signal) => connectSrpc({ host, port, ...(signal ? { signal } : {}) }),
+    connect: security.connectMaster,
   });
   const services: Services = {
     images: stores.images,
@@ -67,12 +74,17 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
   const app = createApp({
     services,
     decide: mayCall,
-    insecure: true,
+    insecure: !tls,
     hostNames: new Set<string>(),
     version: VERSION,
-    readiness: () => ({ ready, reasons: ready ? [] : ['the directories are being read'] }),
+    readiness: () => ({
+      ready,
+      reasons: [...(ready ? [] : ['the directories are being read']), ...(tls?.warnings() ?? [])],
+    }),
     startedAt,
     logLines: () => log.lines(),
+    onCall: ({ call, secure, ...record }) =>
+      audit.call({ ...record, subject: call?.subject ?? '', transport: secure ? 'https' : 'http' }),
     onInternalError: (error, id) =>
       log.write(`request ${id} failed: ${String((error.cause as Error)?.stack ?? error)}`),
   });
@@ -83,17 +95,33 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
       connections: flags.maximumConnections,
       connectionsPerPeer: flags.maximumConnectionsPerPeer,
       firstBytesMs: toMs(flags.firstBytesTimeout),
+      tlsHandshakeMs: toMs(flags.tlsHandshakeTimeout),
     },
+    tls,
     onHttp: createHandler(app),
     onSrpc: (connection) =>
-      serveSrpc(connection.socket, { ...connection, services, decide: mayCall, log: log.write }),
+      serveSrpc(connection.socket, {
+        ...connection,
+        services,
+        decide: mayCall,
+        methodLine: { maxBytes: flags.maximumMethodLine, timeoutMs: toMs(flags.methodLineTimeout) },
+        onCall: ({ call, ...record }) =>
+          audit.call({
+            ...record,
+            subject: call?.subject ?? '',
+            transport: connection.plain ? 'srpc' : 'srpc+tls',
+          }),
+        log: log.write,
+      }),
+    onRefused: (refused) => audit.refusal(refused),
     log: log.write,
   }).catch(async (error) => {
     await stores.close();
+    await security.close();
     throw error;
   });
   log.write(
-    `imageserver ${VERSION} listening on port ${front.port}, insecure: every caller may do everything`,
+    `imageserver ${VERSION} listening on port ${front.port}${tls ? '' : ', insecure: every caller may do everything'}`,
   );
   return {
     port: front.port,
@@ -104,11 +132,13 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
         `Ready: ${services.images.size} images, ${services.objects.totals().objects} objects in ${Date.now() - startedAt} ms`,
       );
     }),
+    reload: () => void tls?.reload(),
     async close() {
       log.write('Stopping');
       await replicator?.stop();
       await front.close(toMs(flags.shutdownTimeout));
       await stores.close();
+      await security.close();
       await log.close();
     },
   };

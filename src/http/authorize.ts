@@ -23,7 +23,16 @@ export function authorizeMethod(deps: HttpDeps, state: RequestState, method: Met
         'UNAUTHENTICATED',
         `${method.name} needs a client certificate${state.secure ? '' : ' (and HTTPS)'}`,
       );
-  deps.onCall?.({ method, call: undefined, identity, peer, decision, error, milliseconds: 0 });
+  deps.onCall?.({
+    method,
+    call: undefined,
+    identity,
+    peer,
+    decision,
+    error,
+    milliseconds: 0,
+    secure: state.secure,
+  });
   throw error;
 }
 
@@ -46,7 +55,7 @@ export function openCall(
   method: Method,
   signal: AbortSignal = request.signal,
 ): OpenCall {
-  const { identity, peer } = stateOf(request);
+  const { identity, peer, secure } = stateOf(request);
   const methodAccess = authorizeMethod(deps, stateOf(request), method);
   const call: Call = { identity, methodAccess, peer, transport: 'http', signal, subject: '' };
   const start = performance.now();
@@ -59,6 +68,7 @@ export function openCall(
       decision: { allowed: true, methodAccess, reason: '' },
       error: thrown === undefined ? call.failure : asImageServerError(thrown),
       milliseconds: performance.now() - start,
+      secure,
     });
   };
   return { call, finish };

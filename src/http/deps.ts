@@ -28,6 +28,8 @@ export interface CallRecord {
   readonly decision: Decision;
   readonly error: ImageServerError | undefined;
   readonly milliseconds: number;
+  /** Came over TLS. */
+  readonly secure: boolean;
 }
 
 /** One answered request. */

@@ -115,16 +115,15 @@ async function run(flags: FlagValues<typeof FLAGS>, io: CommandIo): Promise<void
   io.out(`User:    ${user}`);
   io.out(`Methods: ${methods.join(', ') || 'public ones only'}`);
   io.out(`Groups:  ${groups.join(', ') || 'none'}`);
+  const beside = join(output, SERVER_CA_NAME);
+  if (force || !existsSync(beside))
+    writeNewFile({ path: beside, text: readFileSync(authority, 'utf8'), mode: 0o644 }, force);
+  io.out(`${beside}  lets ${server ? 'it verify its master' : 'the tools verify the server'}`);
   if (server) {
-    io.out(
-      'Copy them to the server as /etc/ssl/imageserver/cert.pem and key.pem (readable by its user), the CA as /etc/ssl/CA.pem.',
-    );
+    io.out(`On that server they become cert.pem, key.pem (for its user only) and ${SERVER_CA_NAME} in`);
+    io.out('/etc/ssl/imageserver; the CA for its clients is /etc/ssl/CA.pem.');
     return;
   }
-  const beside = join(output, SERVER_CA_NAME);
-  if (!existsSync(beside))
-    writeNewFile({ path: beside, text: readFileSync(authority, 'utf8'), mode: 0o644 }, false);
-  io.out(`${beside}  verifies the server`);
   io.out(`Put the files into ~/.ssl of ${user}, then: imagetool -imageServerHostname=${hostname()} list`);
 }
 

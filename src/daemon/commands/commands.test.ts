@@ -62,6 +62,7 @@ describe('init', () => {
       'etc/ssl/CA.pem',
       'etc/ssl/imageserver/cert.pem',
       'etc/ssl/imageserver/key.pem',
+      'etc/ssl/imageserver/serverCA.pem',
       'etc/ssl/private/CA.key',
     ]);
     expect(mode(at('etc/ssl/private/CA.key'))).toBe(0o600);

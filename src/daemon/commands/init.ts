@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { SERVER_CA_NAME } from '../../access/client-pairs.ts';
 import { issueCertificate } from '../../access/issue.ts';
 import { readKeyPair } from '../../access/tls-files.ts';
 import { booleanFlag, type FlagValues, flag, listFlag, stringFlag, uintFlag } from '../../flags/flags.ts';
@@ -120,6 +121,8 @@ class Installation {
     );
     writeNewFile({ path: key, text: pair.key, mode: 0o600, owner: this.#owner }, force);
     writeNewFile({ path: cert, text: pair.cert, mode: 0o644, owner: this.#owner }, force);
+    const beside = join(cert, '..', SERVER_CA_NAME);
+    writeNewFile({ path: beside, text: issuer.cert, mode: 0o644, owner: this.#owner }, true);
     this.#tell(cert, `made for ${hosts.join(', ')}, until ${notAfter.toISOString().slice(0, 10)}`);
     this.#tell(key, 'made');
   }
