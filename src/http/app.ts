@@ -1,6 +1,5 @@
 /**
- * The HTTP application: one plugin for each concern, behind one entrance. The front calls it through `createHandler`;
- * the public application listens by itself for mass downloads.
+ * The HTTP application: one plugin for each concern, behind one entrance. The front calls it through `createHandler`.
  */
 import { Elysia } from 'elysia';
 import { pages } from '../dashboard/pages.tsx';
@@ -63,27 +62,4 @@ export function createHandler(
     tellAbout(request, info);
     return app.fetch(request);
   };
-}
-
-/**
- * The anonymous, read-only application for mass downloads: the reads that need no identity with
- * -allowUnauthenticatedReads, whatever the main port asks for.
- */
-export function createPublicApp(deps: HttpDeps): Elysia {
-  const open: HttpDeps = {
-    ...deps,
-    decide: (_identity, method) => ({
-      allowed: method.unauthenticatedRead && !method.mutates,
-      methodAccess: false,
-      reason: 'public listener',
-    }),
-  };
-  return new Elysia({ name: 'imageserver-public', systemRouter: false })
-    .use(entrance(open, () => false))
-    .use(errors(open))
-    .use(manyObjects(open))
-    .use(getObject(open))
-    .use(images(open))
-    .use(directories(open))
-    .use(health(open)) as unknown as Elysia;
 }

@@ -7,7 +7,7 @@ import type { Elysia } from 'elysia';
 import { asImageServerError } from '../errors.ts';
 import { checkBrowser } from './browser-guard.ts';
 import type { HttpDeps } from './deps.ts';
-import { HttpProblem, problemResponse } from './problem.ts';
+import { HttpProblem, problemResponse, tellInternal } from './problem.ts';
 import { beginState, type RequestState, setState } from './request-state.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
@@ -63,7 +63,7 @@ export function entrance(deps: HttpDeps, isPage: (path: string) => boolean) {
     const fail = (thrown: unknown, state: RequestState): Response => {
       if (thrown instanceof HttpProblem) return problemResponse(thrown, state.id);
       const error = asImageServerError(thrown);
-      if (error.code === 'INTERNAL') deps.onInternalError?.(error, state.id);
+      tellInternal(deps, error, state.id);
       return problemResponse(error, state.id);
     };
 

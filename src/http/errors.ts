@@ -3,7 +3,7 @@ import type { Elysia } from 'elysia';
 import { asImageServerError, ImageServerError } from '../errors.ts';
 import type { HttpDeps } from './deps.ts';
 import { rawPath } from './entrance.ts';
-import { HttpProblem, problemResponse } from './problem.ts';
+import { HttpProblem, problemResponse, tellInternal } from './problem.ts';
 import { stateOf } from './request-state.ts';
 
 interface Route {
@@ -57,8 +57,7 @@ export function errors(deps: HttpDeps) {
       if (code === 'VALIDATION' || code === 'PARSE' || code === 'INVALID_COOKIE_SIGNATURE')
         return problemResponse(new ImageServerError('INVALID_REQUEST', 'the request is not valid'), state.id);
       const known = toError(error);
-      if (known instanceof ImageServerError && known.httpStatus >= 500 && known.code !== 'UNAVAILABLE')
-        deps.onInternalError?.(known, state.id);
+      if (known instanceof ImageServerError) tellInternal(deps, known, state.id);
       return problemResponse(known, state.id);
     }) as unknown as Elysia;
   };

@@ -1,5 +1,6 @@
 /** Error answers: problem documents (RFC 9457) with the product's stable codes. Nothing of the inside is shown. */
 import { type ErrorCode, ImageServerError } from '../errors.ts';
+import type { HttpDeps } from './deps.ts';
 
 /** Codes for what only HTTP knows. */
 export const HTTP_CODES = {
@@ -69,4 +70,9 @@ export function problemResponse(error: ImageServerError | HttpProblem, requestId
   if (problem.status === 401) headers['www-authenticate'] = 'ClientCertificate realm="imageserver"';
   if (problem.status === 429 || problem.status === 503) headers['retry-after'] = '5';
   return new Response(text, { status: problem.status, headers });
+}
+
+/** Tells the log what went wrong inside: what is nobody else's fault, and damage. */
+export function tellInternal(deps: HttpDeps, error: ImageServerError, requestId: string): void {
+  if (error.code === 'INTERNAL' || error.code === 'CORRUPT') deps.onInternalError?.(error, requestId);
 }

@@ -6,6 +6,7 @@ import { readText } from '../body.ts';
 import { checkMediaType } from '../browser-guard.ts';
 import type { HttpDeps } from '../deps.ts';
 import { describe, JSON_OF, REF } from '../openapi/operation.ts';
+import { tellInternal } from '../problem.ts';
 import { jsonReply } from '../reply.ts';
 import { stateOf } from '../request-state.ts';
 import { MAX_CALL } from './decode.ts';
@@ -81,7 +82,7 @@ async function answerOne(deps: HttpDeps, request: Request, text: string): Promis
   } catch (thrown) {
     const error = asImageServerError(thrown);
     const requestId = stateOf(request).id;
-    if (error.httpStatus >= 500) deps.onInternalError?.(error, requestId);
+    tellInternal(deps, error, requestId);
     if (id === undefined) return undefined;
     const data = { code: error.code, status: error.httpStatus, requestId };
     return failure(id, errorNumber(error), error.message, data);
