@@ -225,6 +225,8 @@ export class Session {
   }
 
   #failed(failure: Failure, thrown: unknown): void {
+    // One that fails for days does not fill the log: its 1st, 2nd, 4th, 8th ... failure is told.
+    if ((failure.attempts & (failure.attempts - 1)) !== 0) return;
     const cause = (thrown as { cause?: unknown } | null)?.cause ?? '';
     const detail = cause instanceof Error ? ` (${cause.message})` : '';
     this.#options.log(
