@@ -290,7 +290,7 @@ class PortFront {
   #reportRefused(
     peer: string,
     { reason, who }: { reason: string; who: string },
-    transport: 'srpc' | 'http',
+    transport: 'srpc+tls' | 'https',
   ): void {
     this.#refusals.write(`Refused client ${peer}: ${reason}: ${who}`);
     this.#options.onRefused?.({ peer, who, reason, transport });
@@ -345,7 +345,7 @@ class PortFront {
         this.#reportRefused(
           peer,
           caller.refused ?? { reason: 'no client certificate', who: 'nobody' },
-          'srpc',
+          'srpc+tls',
         );
       this.#sendAwaySecure(secure, socket, refusal ?? { status: 400 });
       return;
