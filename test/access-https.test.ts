@@ -1,0 +1,64 @@
+/** Every recorded client certificate calls every method over HTTPS: the same decisions as over SRPC. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { methods } from '../src/methods/table.ts';
+import {
+  askHttps,
+  type Configuration,
+  type Granted,
+  type Pair,
+  recordedOutcomes,
+  recordedPair,
+  startRecorded,
+} from './access-lab.ts';
+import type { TestServer } from './server.ts';
+import { describeWithVectors, haveVectors } from './vectors.ts';
+
+const ofOurs = (list: readonly string[]) => list.filter((method) => methods.has(method));
+
+describeWithVectors('recorded permissions over HTTPS', () => {
+  if (!haveVectors) return;
+  for (const [name, clients] of Object.entries(recordedOutcomes())) {
+    describe(name, () => {
+      let server: TestServer;
+      beforeAll(async () => {
+        server = await startRecorded(name as Configuration);
+      });
+      afterAll(() => server[Symbol.asyncDispose]());
+      const call = (method: string, pair?: Pair) =>
+        askHttps(server.port, `/rpc/${method}`, {
+          ...pair,
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{"NoSuchField":1}',
+        });
+      const isDenied = async (method: string, pair: Pair) => {
+        const { status, body } = await call(method, pair);
+        return status === 403 && body.includes(`access to method denied: ${method}`);
+      };
+
+      test.each(Object.entries(clients).filter(([, outcome]) => typeof outcome === 'string'))(
+        '%s is sent away',
+        async (client) => {
+          expect(await call('ImageServer.CheckImage', recordedPair(client))).toMatchObject({ status: 401 });
+        },
+      );
+
+      test.each(Object.entries(clients).filter(([, outcome]) => typeof outcome !== 'string'))(
+        '%s',
+        async (client, outcome) => {
+          const { granted, denied } = outcome as Granted;
+          const pair = recordedPair(client);
+          for (const method of ofOurs(granted))
+            expect([method, await isDenied(method, pair)]).toEqual([method, false]);
+          for (const method of ofOurs(denied))
+            expect([method, await isDenied(method, pair)]).toEqual([method, true]);
+        },
+      );
+
+      test('without a certificate no method may be called', async () => {
+        for (const method of methods.keys())
+          expect([method, (await call(method)).status]).toEqual([method, 401]);
+      });
+    });
+  }
+});
