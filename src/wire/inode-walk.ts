@@ -23,6 +23,9 @@ const TEXT = 6;
 const ENTRIES = 7;
 const OTHER = 8;
 
+/** What a directory entry takes here, bytes. */
+const ENTRY = 12;
+
 interface FieldActions {
   readonly kinds: Uint8Array;
   /** For OTHER: reads the value, which is dropped. */
@@ -294,7 +297,7 @@ export class InodeWalk {
         : undefined,
     );
     return (cursor) => {
-      const count = cursor.count(1);
+      const count = cursor.count(1, ENTRY);
       for (let index = 0; index < count; index++) {
         if (cursor.at >= cursor.end) throw badData('unexpected EOF');
         this.#entry(cursor, kinds, others);

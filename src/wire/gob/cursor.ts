@@ -20,11 +20,11 @@ export class Cursor {
   bytes: Buffer = NO_BYTES;
   /** Nesting at this point of the value. */
   depth = 0;
-  /** Elements the value may still have. */
-  elements: number;
+  /** Bytes of memory that the value may still take; an estimate. */
+  memory: number;
 
   constructor(readonly limits: GobLimits = DEFAULT_LIMITS) {
-    this.elements = limits.maxElements;
+    this.memory = limits.memory;
   }
 
   /** Starts on another message. */
@@ -37,7 +37,7 @@ export class Cursor {
   renew(): void {
     this.set(NO_BYTES);
     this.depth = 0;
-    this.elements = this.limits.maxElements;
+    this.memory = this.limits.memory;
   }
   /** The bytes from here to the end of the message, one character each. */
   rest(): string {
@@ -113,17 +113,17 @@ export class Cursor {
     view.setBigUint64(0, this.bigUint(), true);
     return view.getFloat64(0);
   }
-  /** A count of elements in this message, each of which takes at least `each` bytes. */
-  count(each: number): number {
+  /** A count of elements in this message, each at least `each` bytes of it and about `weight` bytes of memory. */
+  count(each: number, weight: number): number {
     const count = this.uint();
     if (!(count * each <= this.end - this.at))
       throw badData(`gob: decoding array or slice: length exceeds input size (${count} elements)`);
-    this.spend(count);
+    this.spend(count * weight);
     return count;
   }
-  spend(elements: number): void {
-    this.elements -= elements;
-    if (this.elements < 0) throw badData('gob: value has too many elements');
+  spend(memory: number): void {
+    this.memory -= memory;
+    if (this.memory < 0) throw badData('gob: value takes too much memory for its length');
   }
   take(length: number): Uint8Array {
     this.skip(length);

@@ -112,6 +112,7 @@ export class GobDecoder {
     if (message.length > limits.maxMessageBytes || this.#taken > limits.maxValueBytes)
       throw badData('gob: value is too big');
     this.#cursor.set(message);
+    this.#cursor.memory += message.length * limits.memoryPerByte;
   }
 
   /** Takes one message: a definition, or a value that is read or begun. */

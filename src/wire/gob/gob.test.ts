@@ -232,14 +232,14 @@ describe('input that is no gob', () => {
     const List = s.struct('t.L', { L: s.slice(AddImageResponse) });
     const many = encodeOnce(List, { L: Array.from({ length: 1000 }, () => ({})) });
     const limited: [Partial<GobLimits>, string][] = [
-      [{ maxElements: 999 }, 'gob: value has too many elements'],
+      [{ memory: 10_000, memoryPerByte: 1 }, 'gob: value takes too much memory for its length'],
       [{ maxMessageBytes: 900 }, 'gob: value is too big'],
       [{ maxValueBytes: 1010 }, 'gob: value is too big'],
       [{ maxTypes: 1 }, 'gob: too many types'],
       [{ maxDefinitionBytes: 20 }, 'gob: too many types'],
       [{ maxDepth: 1 }, 'gob: nesting is too deep'],
     ];
-    expect(decodeOnce(List, many, { maxElements: 1000 }).value.L.length).toBe(1000);
+    expect(decodeOnce(List, many, { memory: 0, memoryPerByte: 32 }).value.L.length).toBe(1000);
     for (const [limits, message] of limited) expect(() => decodeOnce(List, many, limits)).toThrow(message);
   });
 });

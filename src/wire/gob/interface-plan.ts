@@ -7,6 +7,8 @@ import { concreteType, interfaceName } from './skip.ts';
 
 /** Entries of a table between two breaths. */
 const BREATH = 256;
+/** About what an entry takes in memory at the least, bytes. */
+const ENTRY = 80;
 
 type Stepped = (context: Context) => Steps<unknown>;
 
@@ -164,7 +166,7 @@ export function mapSteps(schema: MapSchema, key: Plan, elem: Plan): Stepped {
         const from = batch.done;
         if (observed) showEntries(cursor, batch, stop, reader, context);
         else takeEntries(cursor, batch, stop, reader, readKey, map);
-        cursor.spend(batch.done - from);
+        cursor.spend((batch.done - from) * ENTRY);
         if (batch.stalled) {
           batch.stalled = false;
           const value = yield* reader.slow(context);
@@ -178,7 +180,7 @@ export function mapSteps(schema: MapSchema, key: Plan, elem: Plan): Stepped {
     } else {
       for (let index = 0; index < count; index++) {
         if (cursor.at >= cursor.end) throw badData('unexpected EOF');
-        cursor.spend(1);
+        cursor.spend(ENTRY);
         const name = readKey(cursor);
         map.set(name, yield* (elem.steps as Stepped)(context));
       }

@@ -11,8 +11,10 @@ export interface GobLimits {
   readonly maxDefinitionBytes: number;
   /** Nesting of structs, slices, maps and interfaces. */
   readonly maxDepth: number;
-  /** Elements of all slices, arrays and maps of one value: one byte of input may make an object. */
-  readonly maxElements: number;
+  /** Memory that the values made may take in any case, bytes (an estimate). */
+  readonly memory: number;
+  /** And for each byte of the value: one byte of input may be an element, and that an object with many fields. */
+  readonly memoryPerByte: number;
 }
 
 export const DEFAULT_LIMITS: GobLimits = Object.freeze({
@@ -21,5 +23,6 @@ export const DEFAULT_LIMITS: GobLimits = Object.freeze({
   maxTypes: 500,
   maxDefinitionBytes: 64 * 1024,
   maxDepth: 200,
-  maxElements: 8_000_000,
+  memory: 64 * 1024 * 1024,
+  memoryPerByte: 32,
 });

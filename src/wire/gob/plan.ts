@@ -10,7 +10,7 @@ import { skipSteps, skipValue } from './skip.ts';
 import { compileStruct } from './struct-reader.ts';
 import { goNotation } from './type-definitions.ts';
 import type { WireTypeOf, WireTypes } from './wire-types.ts';
-import { zeroOf } from './zero.ts';
+import { weightOf, zeroOf } from './zero.ts';
 
 /** 'message' = the cursor needs the next message; 'breath' = others may run. */
 export type Pause = 'message' | 'breath';
@@ -152,6 +152,7 @@ export class PlanMaker {
 
   #list(id: number, schema: Schema, length: number | undefined, where: string): Plan {
     const elem = this.make(id, schema, where);
+    const weight = elementWeight(schema);
     const check = (count: number) => {
       if (length !== undefined && count !== length) throw badData('length mismatch in decodeArray');
     };
@@ -167,7 +168,7 @@ export class PlanMaker {
           for (let index = 0; index < count; index++) {
             // Elements may come in further messages, but none begins at the end of one.
             if (cursor.at >= cursor.end) throw badData('unexpected EOF');
-            cursor.spend(1);
+            cursor.spend(weight);
             list.push(yield* steps(context));
           }
           cursor.depth--;
@@ -177,7 +178,7 @@ export class PlanMaker {
     }
     return {
       read: (cursor) => {
-        const count = cursor.count(1);
+        const count = cursor.count(1, weight);
         check(count);
         cursor.enter();
         const read = elem.read as Read;
@@ -197,9 +198,10 @@ export class PlanMaker {
     const elem = this.make(type.elem, schema.elem, where);
     if (key.steps) throw mismatch(schema, where);
     if (elem.steps) return { steps: mapSteps(schema, key, elem) };
+    const weight = MAP_ENTRY + elementWeight(schema.key) + elementWeight(schema.elem);
     return {
       read: (cursor) => {
-        const count = cursor.count(2);
+        const count = cursor.count(2, weight);
         cursor.enter();
         const map = new Map<unknown, unknown>();
         for (let index = 0; index < count; index++) {
@@ -252,6 +254,12 @@ export class PlanMaker {
     return plan;
   }
 }
+
+/** What an entry of a map takes beside key and value, bytes. */
+const MAP_ENTRY = 48;
+/** An element is there even if it is a pointer. */
+const elementWeight = (schema: Schema): number =>
+  8 + weightOf(schema.kind === 'pointer' ? (schema.elem as Schema) : schema);
 
 /** A field of the peer's struct. */
 export interface FieldPlan {

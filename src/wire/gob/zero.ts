@@ -42,3 +42,38 @@ export function zeroOf(schema: Schema): unknown {
       return null;
   }
 }
+
+/** About what a value of the schema takes in memory at the least, bytes. */
+export function weightOf(schema: Schema): number {
+  switch (schema.kind) {
+    case 'bool':
+    case 'pointer':
+      return 8;
+    case 'int':
+    case 'uint':
+      return schema.bits === 64 ? 24 : 8;
+    case 'float':
+      return 16;
+    case 'string':
+    case 'slice':
+    case 'complex':
+      return 32;
+    case 'map':
+    case 'union':
+    case 'any':
+      return 8;
+    case 'bytes':
+    case 'time':
+      return 64;
+    case 'hash':
+      return 160;
+    case 'array':
+      return 32 + schema.length * weightOf(schema.elem);
+    case 'struct': {
+      let weight = 24;
+      for (const { schema: field } of (schema as StructSchema).fields.values())
+        weight += field.kind === 'struct' ? weightOf(field) : field.kind === 'slice' ? 32 : 8;
+      return weight;
+    }
+  }
+}
