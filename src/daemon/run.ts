@@ -64,7 +64,11 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     now: Date.now,
     log: log.write,
     master: replicator?.injections,
-    replicated: (signal) => replicator?.replicated(signal) ?? Promise.resolve(),
+    // A list that lacks images not read yet would make replicas delete theirs.
+    replicated: async (signal) => {
+      await stores.ready;
+      await replicator?.replicated(signal);
+    },
     ...(replicator ? { replication: replicator } : {}),
     activity: { getObjects: 0, updateListeners: 0 },
   };

@@ -9,5 +9,8 @@ export const checkImage = defineUnary({
   mutates: false,
   request: CheckImageRequest,
   reply: CheckImageResponse,
-  handle: (services, request) => ({ ImageExists: services.images.has(request.ImageName) }),
+  handle(services, request) {
+    const answer = () => ({ ImageExists: services.images.has(request.ImageName) });
+    return services.images.pending(request.ImageName)?.then(answer) ?? answer();
+  },
 });

@@ -46,6 +46,7 @@ export const getImage = defineUnary({
   reply: GetImageResponse,
   async handle(services, request, call) {
     const name = request.ImageName;
+    await services.images.pending(name);
     let entry = services.images.get(name);
     if (!entry && request.Timeout > 0n) {
       await waitForImage(services, name, Number(request.Timeout / 1_000_000n), call);

@@ -7,6 +7,8 @@ import type { Scrub } from './scrub.ts';
 import { writeUnreferenced } from './unreferenced-file.ts';
 
 const FLUSH_EVERY_MS = 1000;
+/** While images are being read every page of the object table changes all the time. */
+const FLUSH_AT_START_MS = 15_000;
 const MINUTE_MS = 60_000;
 
 export interface HousekeepingOptions {
@@ -33,7 +35,10 @@ export class Housekeeping {
     this.#unsubscribe = options.images.subscribe((event) => {
       if (event.kind === 'delete') this.#guard('collecting garbage', this.limit());
     });
-    this.#every(FLUSH_EVERY_MS, () => this.#guard('writing the index', this.flush()));
+    this.#every(FLUSH_EVERY_MS, () => {
+      if (options.isReady()) this.#guard('writing the index', this.flush());
+    });
+    this.#every(FLUSH_AT_START_MS, () => this.#guard('writing the index', this.flush()));
     this.#every(MINUTE_MS, () => {
       this.#guard('collecting garbage', this.limit());
       this.#guard('writing the unreferenced objects', this.list());

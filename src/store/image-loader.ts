@@ -58,17 +58,27 @@ export class ImageLoader {
 
   /** Reads the images the index did not know. */
   async readUnread(signal: AbortSignal): Promise<void> {
-    for (let next = this.#unread.shift(); next; next = this.#unread.shift()) {
+    for (let next = this.#next(); next; next = this.#next()) {
       signal.throwIfAborted();
       try {
         await this.#read(next);
       } catch (thrown) {
         this.#damage(next.name, `cannot load: ${(thrown as Error).message}`);
       }
-      if (!next.trash) this.#store.loading.delete(next.name);
+      if (!next.trash) {
+        this.#store.loading.delete(next.name);
+        this.#store.wanted.delete(next.name);
+      }
       next.done();
       this.loaded++;
     }
+  }
+
+  #next(): Unread | undefined {
+    const { wanted } = this.#store;
+    if (wanted.size === 0) return this.#unread.shift();
+    const at = this.#unread.findIndex(({ name, trash }) => !trash && wanted.delete(name));
+    return at < 0 ? this.#unread.shift() : this.#unread.splice(at, 1)[0];
   }
 
   #damage(name: string, reason: string): void {

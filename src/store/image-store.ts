@@ -56,6 +56,8 @@ export class DirectoryImageStore implements ImageStore {
   readonly deleted: Trash;
   /** Found on disk and not read yet; resolves when it is known what it is. */
   readonly loading = new Map<string, Promise<void>>();
+  /** Somebody waits for these: read first. */
+  readonly wanted = new Set<string>();
   readonly #stored: ImageCache<Uint8Array>;
   readonly #decoded = new ImageCache<Promise<Image>>(DECODED_GOB_BYTES, DECODED_IMAGES);
   readonly #reading = new Map<string, Promise<Uint8Array>>();
@@ -95,6 +97,12 @@ export class DirectoryImageStore implements ImageStore {
 
   get(name: string): ImageEntry | undefined {
     return this.catalogue.images.get(name)?.entry;
+  }
+
+  pending(name: string): Promise<void> | undefined {
+    const loading = this.loading.get(name);
+    if (loading) this.wanted.add(name);
+    return loading;
   }
 
   names(): Iterable<string> {
@@ -190,7 +198,7 @@ export class DirectoryImageStore implements ImageStore {
   add(name: string, image: EncodedImage, options: AddImageOptions = {}): Promise<void> {
     checkImageName(name);
     return this.exclusive(name, async () => {
-      await this.loading.get(name);
+      await this.pending(name);
       if (this.has(name) && !options.replace)
         throw new ImageServerError('IMAGE_EXISTS', `image: ${name} already exists`);
       this.#checkParent(name);
@@ -251,7 +259,7 @@ export class DirectoryImageStore implements ImageStore {
 
   remove(name: string, options: { by?: string } = {}): Promise<void> {
     return this.exclusive(name, async () => {
-      await this.loading.get(name);
+      await this.pending(name);
       const record = this.catalogue.images.get(name);
       if (!record) throw notFound(name);
       const id = this.options.trashGraceMs > 0 ? await this.#toTrash(record, options.by ?? '') : undefined;

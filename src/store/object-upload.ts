@@ -121,7 +121,7 @@ export class DirectoryUpload implements ObjectUpload {
 
   async #putSmall(source: ObjectSource, bytes: Uint8Array): Promise<PutResult> {
     const { disk } = this.#store.options;
-    const hash = new Bun.CryptoHasher('sha512').update(bytes).digest('hex');
+    const hash = Bun.SHA512.hash(bytes, 'hex');
     checkExpected(hash, source.expected);
     if (this.#staged.has(hash)) return { hash, added: false };
     const slot = this.#store.locateForUpload(hash);

@@ -160,6 +160,11 @@ export interface TrashEntry {
 export interface ImageStore {
   has(name: string): boolean;
   get(name: string): ImageEntry | undefined;
+  /**
+   * Found on disk at the start and not read yet: resolves when `get` knows (it is read next). Undefined otherwise, which
+   * is the rule.
+   */
+  pending(name: string): Promise<void> | undefined;
   /** Names in no particular order. */
   names(): Iterable<string>;
   entries(): Iterable<ImageEntry>;
