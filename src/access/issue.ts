@@ -2,10 +2,9 @@
  * Making certificates and keys in the formats that the original's programs read. Loaded only by the commands that make
  * some, and by tests.
  */
-import 'reflect-metadata';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
-import * as x509 from '@peculiar/x509';
+import type * as X509 from '@peculiar/x509';
 import type { Extension } from './certificate.ts';
 import { TAG } from './der.ts';
 import { GROUPS_OID, METHODS_OID } from './extensions.ts';
@@ -46,10 +45,16 @@ const KEYS = {
   ed25519: { name: 'Ed25519' },
 } as const;
 const USAGES: Record<Usage, string> = {
-  server: x509.ExtendedKeyUsage.serverAuth,
-  client: x509.ExtendedKeyUsage.clientAuth,
+  server: '1.3.6.1.5.5.7.3.1',
+  client: '1.3.6.1.5.5.7.3.2',
   any: '2.5.29.37.0',
 };
+
+/** The library wants the other one to be there first: bundlers keep that order only for imports made like this. */
+async function loadLibrary(): Promise<typeof X509> {
+  await import('reflect-metadata');
+  return import('@peculiar/x509');
+}
 
 function element(tag: number, content: Uint8Array): Uint8Array {
   const { length } = content;
@@ -104,9 +109,14 @@ async function importSigner(pem: string) {
   return { algorithm, key: await crypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']) };
 }
 
-function extensionsOf(spec: CertificateSpec, keyId: string, issuerId: string): x509.Extension[] {
+function extensionsOf(
+  x509: typeof X509,
+  spec: CertificateSpec,
+  keyId: string,
+  issuerId: string,
+): X509.Extension[] {
   const { KeyUsageFlags: flags } = x509;
-  const list: x509.Extension[] = [
+  const list: X509.Extension[] = [
     spec.ca
       ? new x509.BasicConstraintsExtension(true, spec.ca.pathLength, true)
       : new x509.BasicConstraintsExtension(false, undefined, true),
@@ -140,6 +150,7 @@ function extensionsOf(spec: CertificateSpec, keyId: string, issuerId: string): x
 
 /** A new key and its certificate, signed by `issuer` or by itself. Both PEM; the key as PKCS #8. */
 export async function issueCertificate(spec: CertificateSpec, issuer?: KeyPair): Promise<KeyPair> {
+  const x509 = await loadLibrary();
   const algorithm = KEYS[spec.key ?? 'ecdsa'];
   const keys = (await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair;
   const publicKey = new x509.PublicKey(await crypto.subtle.exportKey('spki', keys.publicKey));
@@ -160,10 +171,10 @@ export async function issueCertificate(spec: CertificateSpec, issuer?: KeyPair):
     issuer: parent ? parent.subjectName : subject,
     notBefore: spec.notBefore,
     notAfter: spec.notAfter,
-    signingAlgorithm: signer.algorithm as x509.HashedAlgorithm,
+    signingAlgorithm: signer.algorithm as X509.HashedAlgorithm,
     publicKey,
     signingKey: signer.key,
-    extensions: extensionsOf(spec, keyId, issuerId),
+    extensions: extensionsOf(x509, spec, keyId, issuerId),
   });
   const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey));
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
