@@ -1,5 +1,6 @@
 /** Garbage collection: unreferenced objects go, oldest first, in small steps, never one that somebody still needs. */
 import { ImageServerError } from '../errors.ts';
+import { formatBytes } from '../image/format.ts';
 import { errno } from './disk.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
 import { Turn } from './turn.ts';
@@ -45,7 +46,7 @@ export async function collectUnreferenced(
     if (!dryRun && deleted.length > 0) {
       // Without syncfs the deletions become durable a little later: all that can come back is garbage.
       if (!(await store.sync.sync())) await disk.syncPath(directory);
-      reporter.log(`Garbage collector deleted: ${bytes} bytes in: ${deleted.length} objects`);
+      reporter.log(`Garbage collector deleted: ${formatBytes(bytes)} in: ${deleted.length} objects`);
     }
   }
   return { count: deleted.length, bytes, deleted };

@@ -349,3 +349,43 @@ test('what is read is verified; a damaged image is not served and can be healed'
     expect(again.damages()).toEqual([]);
     expect(readdirSync(join(place.images, '.quarantine'))).toHaveLength(1);
   }));
+
+test('collection beside adding and deleting never takes what an image needs', () =>
+  withPlace(async (place) => {
+    const stores = await openReady(place, NO_TRASH);
+    let stop = false;
+    let collected = 0;
+    const collector = (async () => {
+      while (!stop) {
+        collected += (await stores.objects.collect(() => true)).count;
+        await Bun.sleep(0);
+      }
+    })();
+    await Promise.all(
+      Array.from({ length: 4 }, async (_, worker) => {
+        for (let round = 0; round < 25; round++) {
+          const contents = Array.from(
+            { length: 12 },
+            (__, index) => `content ${(round + worker + index) % 20}`,
+          );
+          const group = stores.objects.upload();
+          for (const content of contents) {
+            const data = Buffer.from(content);
+            await group.put({ length: data.length, expected: undefined, data });
+          }
+          await group.commit();
+          await stores.images.add(`x${worker}`, makeImage(contents));
+          group.close();
+          await Bun.sleep(0);
+          for (const content of contents) stores.objects.open(sha512(content)).close();
+          await stores.images.remove(`x${worker}`);
+        }
+      }),
+    );
+    stop = true;
+    await collector;
+    expect(collected).toBeGreaterThan(0);
+    await stores.objects.collect(() => true);
+    expect(stores.objects.totals()).toMatchObject({ objects: 0, bytes: 0, missingObjects: 0 });
+    expect(stores.damages()).toEqual([]);
+  }));
