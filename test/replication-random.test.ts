@@ -86,19 +86,24 @@ class Pair {
   }
 
   async startMaster(): Promise<void> {
+    // The original takes its temporary files for images.
+    if (this.master.kind !== 'ours')
+      this.removeFrom(this.master.imageDirectory, (name) => name.endsWith('~'));
     try {
       await this.master.start();
     } catch {
       // The original does not start on what a kill in the middle of writing leaves: that file is removed by hand.
-      this.dropHalfWritten(this.master.imageDirectory);
+      this.removeFrom(
+        this.master.imageDirectory,
+        (name, path) => !name.startsWith('.') && statSync(path).mtimeMs > Date.now() - 10_000,
+      );
       await this.master.start();
     }
   }
-  private dropHalfWritten(directory: string): void {
+  private removeFrom(directory: string, which: (name: string, path: string) => boolean): void {
     for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name);
-      if (entry.isFile() && !entry.name.startsWith('.') && statSync(path).mtimeMs > Date.now() - 10_000)
-        rmSync(path);
+      if (entry.isFile() && which(entry.name, path)) rmSync(path);
     }
   }
 }

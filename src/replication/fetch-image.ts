@@ -1,5 +1,6 @@
 /** Makes an image of the master appear here: its bytes as received, its missing objects, then the image in one step. */
 import { ImageServerError } from '../errors.ts';
+import { checkImageName } from '../image/names.ts';
 import type { Hash, ImageStore, ObjectStore, ObjectUpload } from '../store/types.ts';
 import { type EncodedImage, type ImageSummary, scanImage } from '../wire/encoded-image.ts';
 import { isZeroTime, toMillis } from '../wire/time.ts';
@@ -113,6 +114,8 @@ export async function fetchImage(
 ): Promise<Outcome> {
   const { link, images, archive, archiveExpiring, now, log } = options;
   let outcome: Outcome = 'added';
+  // Not worth a transfer: it could not be stored under this name.
+  checkImageName(name);
   const here = images.get(name);
   if (here) {
     const header = await link.header(name, signal);

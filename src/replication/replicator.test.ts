@@ -377,6 +377,15 @@ test('an image uploaded here while the list is on its way is neither deleted nor
   expect(master.imagesSent).toBe(sent);
 });
 
+test('what a crash of the master has left is no image, and a name that cannot be kept costs no transfer', async () => {
+  const master = await masterWith('d/a', 'd/b~', 'd/.hidden');
+  const replica = replicaOf(master);
+  await live(replica);
+  expect(replica.names()).toEqual(['d/a']);
+  expect(replica.replicator.status().failing.map(({ name }) => name)).toEqual(['d/.hidden']);
+  expect(master.imagesSent).toBe(1);
+});
+
 test('filters choose what is replicated', async () => {
   const master = await masterWith('d/a', 'd/b');
   const replica = replicaOf(master, { selects: (name) => name !== 'd/b' });

@@ -105,6 +105,10 @@ export class Session {
     const { images, selects, injecting, held, archive } = this.#options;
     switch (update.Operation) {
       case Operation.AddImage:
+        if (update.Name.endsWith('~')) {
+          this.#options.log(`Replicator(${update.Name}): ignored: what a crash of the master has left`);
+          return;
+        }
         if (!selects(update.Name)) return;
         held.drop(update.Name);
         if (!this.#listComplete) {
