@@ -1,7 +1,7 @@
 /** Which program? One executable is both: the name it is called by, or the first argument, chooses. */
 import { basename } from 'node:path';
 
-const PROGRAMS = new Set(['imageserver', 'imagetool']);
+const PROGRAMS = new Set(['imageserver', 'imagetool', 'objecttool']);
 
 /** argv[0] is the runtime's own name in a compiled executable; the kernel's view tells how it was called. */
 function calledAs(): string {
@@ -18,6 +18,10 @@ async function main(): Promise<number> {
   if (program === 'imagetool') {
     const { runTool } = await import('./tool/main.ts');
     return runTool(args);
+  }
+  if (program === 'objecttool') {
+    const { runObjectTool } = await import('./tool/main.ts');
+    return runObjectTool(args);
   }
   const { runDaemon } = await import('./daemon/main.ts');
   return runDaemon(args);

@@ -4,9 +4,9 @@ import type { FileSystem } from '../wire/messages/filesystem.ts';
 const BLOCK = 4096n;
 const SYMLINK = 64n;
 
-/** Bytes: files in whole blocks, a block for each directory, 64 bytes for each symbolic link. */
+/** Bytes: files in whole blocks, a block for each directory but the root, 64 bytes for each symbolic link. */
 export function estimateUsage(tree: FileSystem): bigint {
-  let total = BLOCK;
+  let total = 0n;
   for (const inode of tree.InodeTable?.values() ?? []) {
     if (inode?.Kind === 'regular') total += ((inode.Size + BLOCK - 1n) / BLOCK) * BLOCK;
     else if (inode?.Kind === 'directory') total += BLOCK;

@@ -1,9 +1,9 @@
 /** What a command is, and what it is given. */
-import type { SrpcClient } from '../srpc/client.ts';
 import { dialServer } from './dial.ts';
 import type { ToolFlags } from './flags.ts';
 import type { ToolIo } from './io.ts';
 import { Progress } from './progress.ts';
+import type { WatchedClient } from './watched-client.ts';
 
 export interface Command {
   readonly name: string;
@@ -22,7 +22,8 @@ export interface Command {
 export class Context {
   readonly progress: Progress;
   readonly #cleanUps = new Set<() => void>();
-  #client: Promise<SrpcClient> | undefined;
+  #client: Promise<WatchedClient> | undefined;
+  #uploads: Promise<WatchedClient> | undefined;
 
   constructor(
     readonly flags: ToolFlags,
@@ -32,9 +33,15 @@ export class Context {
   }
 
   /** The connection to the image server, made when it is first needed. */
-  client(): Promise<SrpcClient> {
+  client(): Promise<WatchedClient> {
     this.#client ??= dialServer(this.flags);
     return this.#client;
+  }
+
+  /** A second connection, which uploads keep to themselves. */
+  uploadClient(): Promise<WatchedClient> {
+    this.#uploads ??= dialServer(this.flags);
+    return this.#uploads;
   }
 
   out(data: string | Uint8Array): Promise<void> {
@@ -62,7 +69,9 @@ export class Context {
   async close(): Promise<void> {
     this.undoAll();
     this.progress.clear();
-    const client = await this.#client?.catch(() => undefined);
-    client?.close();
+    for (const dialled of [this.#client, this.#uploads]) {
+      const client = await dialled?.catch(() => undefined);
+      client?.close();
+    }
   }
 }

@@ -24,6 +24,8 @@ const SMALL = 64 * 1024;
 /** Files up to this size are hashed by other threads, whole. */
 const MEDIUM = 8 * 1024 * 1024;
 
+const shared = Buffer.allocUnsafeSlow(SMALL);
+
 function changed(file: string | Buffer): ImageServerError {
   return new ImageServerError('CONFLICT', `${file}: file changed while it was being added`);
 }
@@ -70,7 +72,8 @@ export async function hashFile(
     if (stamp.size !== BigInt(size)) throw changed(file);
     let hash: string;
     if (size <= MEDIUM) {
-      const bytes = Buffer.allocUnsafeSlow(size);
+      // Bytes that are hashed at once may share their place; others are hashed while more are read.
+      const bytes = size <= SMALL ? shared.subarray(0, size) : Buffer.allocUnsafeSlow(size);
       fill(fd, bytes, 0, file);
       hash = await hashBytes(bytes);
       onBytes(size);

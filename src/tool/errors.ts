@@ -31,6 +31,9 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 /** A failure with its own beginning in place of the command's: `Error ` and then the whole text. */
 export class Failure extends ImageServerError {}
 
+/** A failure whose text stands alone: what is wrong with the certificates is no fault of the command. */
+export class Verbatim extends ImageServerError {}
+
 /** Whatever was thrown as an error of ours, its message fit for people: `open FILE: no such file or directory`. */
 export function toolError(thrown: unknown): ImageServerError {
   if (thrown instanceof ImageServerError) return thrown;
@@ -52,6 +55,7 @@ export async function prefixed<T>(prefix: string, work: () => T | Promise<T>): P
     return await work();
   } catch (thrown) {
     const error = toolError(thrown);
+    if (error instanceof Failure || error instanceof Verbatim) throw error;
     throw new ImageServerError(error.code, `${prefix}${error.message}`, { cause: thrown });
   }
 }

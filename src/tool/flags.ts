@@ -90,3 +90,21 @@ export const TOOL_FLAGS = {
   fleetManagerPortNum: accepted(uintFlag, 6977),
 } as const;
 export type ToolFlags = FlagValues<typeof TOOL_FLAGS>;
+
+/** Flags of objecttool. */
+export const OBJECT_TOOL_FLAGS = {
+  objectServerHostname: flag(stringFlag, 'localhost', 'Host name of the object server'),
+  objectServerPortNum: flag(uintFlag, 6971, 'Port of the object server'),
+  certDirectory: TOOL_FLAGS.certDirectory,
+  serverCAfile: TOOL_FLAGS.serverCAfile,
+  allowPlaintext: TOOL_FLAGS.allowPlaintext,
+  idleTimeout: TOOL_FLAGS.idleTimeout,
+  json: TOOL_FLAGS.json,
+  detailedExitCodes: TOOL_FLAGS.detailedExitCodes,
+  chunkSize: accepted(uintFlag, 65535),
+  testDuration: accepted(durationFlag, 10_000_000_000n),
+  debug: TOOL_FLAGS.debug,
+  logDebugLevel: TOOL_FLAGS.logDebugLevel,
+  logDatestamps: TOOL_FLAGS.logDatestamps,
+  logSubseconds: TOOL_FLAGS.logSubseconds,
+} as const;

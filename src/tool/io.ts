@@ -1,5 +1,4 @@
 /** Where a command writes; the terminal, or something else in tests. */
-import { once } from 'node:events';
 
 export interface ToolIo {
   /** Data. Resolves when more may come. */
@@ -15,9 +14,10 @@ export interface ToolIo {
 }
 
 export const processIo: ToolIo = {
-  async out(data) {
-    if (data.length > 0 && !process.stdout.write(data)) await once(process.stdout, 'drain');
-  },
+  out: (data) =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(data, (error) => (error ? reject(error) : resolve()));
+    }),
   say: (line) => void process.stderr.write(`${line}\n`),
   status: (text) => void process.stderr.write(text),
   terminal: process.stderr.isTTY === true,

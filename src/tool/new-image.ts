@@ -66,7 +66,7 @@ async function loadAnnotation(context: Context, value: string): Promise<Annotati
   if (value === '') return null;
   const stat = statSync(value, { throwIfNoEntry: false });
   if (stat?.isDirectory()) throw new ImageServerError('INVALID_REQUEST', `read ${value}: is a directory`);
-  if (stat) return { Object: await uploadFile(await context.client(), context.progress, value), URL: '' };
+  if (stat) return { Object: await uploadFile(context, value), URL: '' };
   if (/^https?:\/\//.test(value)) return { Object: null, URL: value };
   throw new ImageServerError(
     'FILE_NOT_FOUND',

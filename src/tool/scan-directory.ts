@@ -1,5 +1,5 @@
 /** A directory tree of this machine as an image's file-system. */
-import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { PathFilter } from '../image/filter.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../image/mode.ts';
@@ -120,6 +120,15 @@ async function hashAll(
   }
 }
 
+function statOf(directory: Buffer): BigIntStats {
+  try {
+    return statSync(directory, { bigint: true });
+  } catch (error) {
+    // The name under which the original reports it.
+    throw Object.assign(error as Error, { syscall: 'lstat' });
+  }
+}
+
 /**
  * Scans a directory; does not leave its file system, leaves out sockets and what the filter matches. The contents go to
  * `sink` as they are hashed.
@@ -130,7 +139,7 @@ export async function scanDirectory(
 ): Promise<FileSystem> {
   const real = Buffer.from(directory);
   // The directory itself may be given by a symbolic link.
-  const stat = statSync(real, { bigint: true });
+  const stat = statOf(real);
   const scanner = new Scanner(stat.dev, options.filter);
   const root = scanner.directory(real, '/', stat);
   await hashAll(scanner.unhashed, options.progress, options.sink ?? (() => undefined));

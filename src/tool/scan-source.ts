@@ -27,7 +27,7 @@ export function scanSource(
 ): Promise<FileSystem> {
   return prefixed('error building image: ', async () => {
     const directory = isDirectory(source);
-    const uploader = new Uploader(await context.client(), context.progress);
+    const uploader = new Uploader(context);
     const tree = directory
       ? await scanDirectory(source, {
           filter,

@@ -27,9 +27,11 @@ const UNSUPPORTED: readonly [Buffer, string][] = [
   [Buffer.from('PK\x03\x04'), 'zip'],
 ];
 
-async function* filePieces(fd: number): AsyncGenerator<Uint8Array> {
-  const piece = Buffer.allocUnsafe(PIECE);
+/** Pieces are only valid until the next one, unless `kept` says that they are held on to. */
+async function* filePieces(fd: number, kept: () => boolean): AsyncGenerator<Uint8Array> {
+  const shared = Buffer.allocUnsafeSlow(PIECE);
   for (let at = 0; ; ) {
+    const piece = kept() ? Buffer.allocUnsafeSlow(PIECE) : shared;
     const read = readSync(fd, piece, 0, PIECE, at);
     if (read === 0) return;
     at += read;
@@ -69,7 +71,12 @@ export async function openTarSource(path: string, stdin: AsyncIterable<Uint8Arra
   try {
     if (stat.isDirectory()) throw new ImageServerError('INVALID_REQUEST', `read ${path}: is a directory`);
     // What is no file (a fifo, /dev/stdin) is read once, in order.
-    if (stat.isFile()) return await describe(new ByteStream(filePieces(fd)), path, fd, stat.size, close);
+    if (stat.isFile()) {
+      let source: TarSource | undefined;
+      const pieces = filePieces(fd, () => source !== undefined && source.file === undefined);
+      source = await describe(new ByteStream(pieces), path, fd, stat.size, close);
+      return source;
+    }
     return await describe(new ByteStream(createReadStream(path)), path, undefined, 0, close);
   } catch (error) {
     close();

@@ -1,4 +1,7 @@
-/** Uploads of objects: in batches, each asked about first, sent while the answers are read and the next one is made. */
+/**
+ * Uploads of objects. The server is asked about them in batches on one connection; what it lacks goes out in a single
+ * call on another, while its answers are read and the next batch is made.
+ */
 import { ImageServerError } from '../errors.ts';
 import type { SrpcClient } from '../srpc/client.ts';
 import {
@@ -7,8 +10,10 @@ import {
   CheckObjectsRequest,
   CheckObjectsResponse,
 } from '../wire/messages/objectserver.ts';
+import type { Context } from './command.ts';
 import { type Content, changedContent, hashFile, withFile } from './content.ts';
-import type { Progress, Task } from './progress.ts';
+import type { Task } from './progress.ts';
+import type { WatchedChannel, WatchedClient } from './watched-client.ts';
 
 /** Limits of a batch: objects, bytes in all, bytes kept in memory. */
 const BATCH_OBJECTS = 4000;
@@ -16,6 +21,93 @@ const BATCH_BYTES = 256 * 1024 * 1024;
 const BATCH_MEMORY = 32 * 1024 * 1024;
 /** Batches that may wait while one is sent. */
 const WAITING = 1;
+
+/** One AddObjects call: objects go out one after the other, answers come when the server likes. */
+class UploadCall {
+  readonly #sent: Content[] = [];
+  #answered = 0;
+  #ended = false;
+  #failure: unknown;
+  #wake: (() => void) | undefined;
+  readonly #answers: Promise<void>;
+
+  constructor(
+    readonly client: WatchedClient,
+    readonly channel: WatchedChannel,
+    readonly task: Task,
+  ) {
+    this.#answers = this.#readAnswers().catch((error) => {
+      this.#failure = error;
+      // The rest of what is sent would be taken for method names.
+      client.close();
+    });
+  }
+
+  async #readAnswers(): Promise<void> {
+    for (;;) {
+      while (this.#answered < this.#sent.length) {
+        const content = this.#sent[this.#answered] as Content;
+        const answer = await this.channel.receiveSometime(AddObjectResponse);
+        if (!answer) throw new ImageServerError('UNAVAILABLE', 'EOF');
+        if (answer.ErrorString) throw refusal(answer.ErrorString, content);
+        if (answer.Hash !== content.hash)
+          throw new ImageServerError('HASH_MISMATCH', `server computed another hash: ${answer.Hash}`);
+        this.#answered++;
+      }
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async send(contents: readonly Content[]): Promise<void> {
+    try {
+      for (const content of contents) {
+        if (this.#failure !== undefined) throw this.#failure;
+        this.#sent.push('bytes' in content ? { ...content, bytes: NOTHING } : content);
+        await this.channel.send(AddObjectRequest, {
+          Length: BigInt(content.size),
+          ExpectedHash: content.hash,
+        });
+        if ('bytes' in content) await this.channel.write(content.bytes);
+        else
+          await withFile(content, (fd) => this.channel.sendFile({ fd, size: content.size }, content.offset));
+        this.task.add(content.size);
+        this.#wake?.();
+      }
+      await this.channel.flush();
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  async end(): Promise<void> {
+    try {
+      await this.channel.send(AddObjectRequest, { Length: 0n, ExpectedHash: null });
+      await this.channel.flush();
+    } catch (error) {
+      await this.#fail(error);
+    }
+    this.#ended = true;
+    this.#wake?.();
+    await this.client.watch(this.#answers, 0, () => this.#answered);
+    if (this.#failure !== undefined) throw this.#failure;
+    this.channel.end();
+  }
+
+  /** The server's own word explains more than a broken connection does. */
+  async #fail(error: unknown): Promise<never> {
+    const broken =
+      error instanceof ImageServerError && (error.code === 'CANCELLED' || error.code === 'UNAVAILABLE');
+    if (!broken) this.client.close();
+    this.#ended = true;
+    this.#wake?.();
+    await this.#answers;
+    throw broken ? (this.#failure ?? error) : error;
+  }
+}
+const NOTHING = new Uint8Array(0);
 
 /** Takes contents as they become known and sees to it that the server has them. */
 export class Uploader {
@@ -26,12 +118,10 @@ export class Uploader {
   #waiting = 0;
   #sending: Promise<void> = Promise.resolve();
   #failure: unknown;
+  #call: UploadCall | undefined;
   #task: Task | undefined;
 
-  constructor(
-    readonly client: SrpcClient,
-    readonly progress: Progress,
-  ) {}
+  constructor(readonly context: Context) {}
 
   /** Resolves when the next content may come. Throws what went wrong with earlier ones. */
   async add(content: Content): Promise<void> {
@@ -45,16 +135,17 @@ export class Uploader {
       await this.#dispatch();
   }
 
-  /** Resolves when the server has everything that was added so far. */
+  /** Resolves when everything that was added so far is sent or known to the server. */
   async flush(): Promise<void> {
     if (this.#batch.length > 0) await this.#dispatch();
     await this.#sending;
     if (this.#failure !== undefined) throw this.#failure;
   }
-  /** The last flush. */
+  /** Resolves when the server has acknowledged everything. */
   async finish(): Promise<void> {
     try {
       await this.flush();
+      await this.#call?.end();
     } finally {
       this.#task?.end();
     }
@@ -80,15 +171,20 @@ export class Uploader {
   }
 
   async #send(batch: readonly Content[]): Promise<void> {
-    const missing = await missingObjects(this.client, batch);
+    const missing = await missingObjects(await this.context.client(), batch);
     if (missing.length === 0) return;
-    this.#task ??= this.progress.start('uploading');
-    await sendObjects(this.client, missing, this.#task);
+    this.#task ??= this.context.progress.start('uploading');
+    this.#call ??= await this.#open(this.#task);
+    await this.#call.send(missing);
+  }
+  async #open(task: Task): Promise<UploadCall> {
+    const client = await this.context.uploadClient();
+    return new UploadCall(client, await client.open('ObjectServer.AddObjects'), task);
   }
 }
 
 /** Those of the contents that the server does not have. */
-export async function missingObjects(client: SrpcClient, contents: readonly Content[]): Promise<Content[]> {
+async function missingObjects(client: SrpcClient, contents: readonly Content[]): Promise<Content[]> {
   const { ObjectSizes } = await client.call(
     'ObjectServer.CheckObjects',
     CheckObjectsRequest,
@@ -96,44 +192,6 @@ export async function missingObjects(client: SrpcClient, contents: readonly Cont
     { Hashes: contents.map((content) => content.hash) },
   );
   return contents.filter((_, index) => !ObjectSizes[index]);
-}
-
-/** Sends objects in one call. The answers come when the server likes: they are read while sending. */
-async function sendObjects(client: SrpcClient, contents: readonly Content[], task: Task): Promise<void> {
-  const channel = await client.open('ObjectServer.AddObjects');
-  let failed = false;
-  const answers = (async () => {
-    for (const content of contents) {
-      const answer = await channel.receive(AddObjectResponse);
-      if (!answer) throw new ImageServerError('UNAVAILABLE', 'EOF');
-      if (answer.ErrorString) throw refusal(answer.ErrorString, content);
-      if (answer.Hash !== content.hash)
-        throw new ImageServerError('HASH_MISMATCH', `server computed another hash: ${answer.Hash}`);
-    }
-  })();
-  answers.catch(() => {
-    // The rest of what is sent would be taken for method names.
-    failed = true;
-    client.close();
-  });
-  try {
-    for (const content of contents) {
-      if (failed) break;
-      await channel.send(AddObjectRequest, { Length: BigInt(content.size), ExpectedHash: content.hash });
-      if ('bytes' in content) await channel.write(content.bytes);
-      else await withFile(content, (fd) => channel.sendFile({ fd, size: content.size }, content.offset));
-      task.add(content.size);
-    }
-    await channel.send(AddObjectRequest, { Length: 0n, ExpectedHash: null });
-    await channel.flush();
-  } catch (error) {
-    // The server's own word explains more than a broken connection does.
-    if (failed) await answers;
-    client.close();
-    throw error;
-  }
-  await answers;
-  channel.end();
 }
 
 function refusal(text: string, content: Content): ImageServerError {
@@ -150,11 +208,11 @@ function refusal(text: string, content: Content): ImageServerError {
 }
 
 /** Uploads one local file and returns its hash. */
-export async function uploadFile(client: SrpcClient, progress: Progress, file: string): Promise<string> {
+export async function uploadFile(context: Context, file: string): Promise<string> {
   const { size } = Bun.file(file);
   if (size === 0) throw new ImageServerError('INVALID_REQUEST', 'zero length object cannot be added');
   const content = await hashFile(file, size, () => undefined);
-  const uploader = new Uploader(client, progress);
+  const uploader = new Uploader(context);
   await uploader.add(content);
   await uploader.finish();
   return content.hash;

@@ -7,6 +7,11 @@ import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
 /** Pieces in which files are sent, so that each shows that the server still takes them. */
 const SEND_PIECE = 8 * 1024 * 1024;
 
+export interface WatchedChannel extends ClientChannel {
+  /** As `receive`, but the server may take its time: it owes nothing yet. */
+  receiveSometime<S extends Schema>(schema: S): Promise<ValueOf<S> | undefined>;
+}
+
 export class WatchedClient implements SrpcClient {
   /** `idleMs`: longest silence; 0 = wait for ever. `where`: for the message. */
   constructor(
@@ -22,7 +27,7 @@ export class WatchedClient implements SrpcClient {
     this.client.close();
   }
   ping(): Promise<void> {
-    return this.#within(this.client.ping());
+    return this.watch(this.client.ping());
   }
   call<Q extends StructSchema, R extends StructSchema>(
     method: string,
@@ -32,13 +37,14 @@ export class WatchedClient implements SrpcClient {
   ): Promise<ValueOf<R>> {
     // The server itself may be asked to wait for something.
     const asked = (value as { Timeout?: bigint }).Timeout ?? 0n;
-    return this.#within(this.client.call(method, request, reply, value), Number(asked / 1_000_000n));
+    return this.watch(this.client.call(method, request, reply, value), Number(asked / 1_000_000n));
   }
-  async open(method: string): Promise<ClientChannel> {
-    const channel = await this.#within(this.client.open(method));
-    const within = <T>(work: Promise<T>) => this.#within(work);
+  async open(method: string): Promise<WatchedChannel> {
+    const channel = await this.watch(this.client.open(method));
+    const within = <T>(work: Promise<T>) => this.watch(work);
     return {
       receive: <S extends Schema>(schema: S) => within(channel.receive(schema)),
+      receiveSometime: <S extends Schema>(schema: S) => channel.receive(schema),
       send: (schema, value) => settle(channel.send(schema, value), within),
       write: (data) => settle(channel.write(data), within),
       async sendFile(object, offset = 0) {
@@ -63,13 +69,19 @@ export class WatchedClient implements SrpcClient {
     };
   }
 
-  async #within<T>(work: Promise<T>, extraMs = 0): Promise<T> {
+  /** Waits for `work`; gives the connection up when neither it nor `progress` moves for the time allowed. */
+  async watch<T>(work: Promise<T>, extraMs = 0, progress: () => number = () => 0): Promise<T> {
     if (this.idleMs === 0) return work;
     let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this.client.close();
-    }, this.idleMs + extraMs);
+    let seen = progress();
+    const look = () => {
+      const now = progress();
+      late = now === seen;
+      seen = now;
+      if (late) this.client.close();
+      else timer = setTimeout(look, this.idleMs + extraMs);
+    };
+    let timer = setTimeout(look, this.idleMs + extraMs);
     try {
       return await work;
     } catch (cause) {

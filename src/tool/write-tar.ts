@@ -14,27 +14,27 @@ type Sink = (bytes: Uint8Array) => void | Promise<void>;
 const GATHER = 256 * 1024;
 const PIECE = 1024 * 1024;
 
-/** Gathers small pieces, so that the sink gets few big ones. */
+/** Gathers small pieces, so that the sink gets few big ones; they are its own only until it resolves. */
 class Gatherer {
   readonly #buffer = Buffer.allocUnsafe(GATHER);
   #filled = 0;
   constructor(readonly sink: Sink) {}
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#filled + bytes.length > GATHER) await this.flush();
-    if (bytes.length >= GATHER / 2) {
-      await this.flush();
-      await this.sink(Buffer.from(bytes));
-      return;
-    }
+  write(bytes: Uint8Array): void | Promise<void> {
+    if (this.#filled + bytes.length > GATHER) return this.#writeThrough(bytes);
     this.#buffer.set(bytes, this.#filled);
     this.#filled += bytes.length;
   }
+  async #writeThrough(bytes: Uint8Array): Promise<void> {
+    await this.flush();
+    if (bytes.length > GATHER / 2) await this.sink(bytes);
+    else await this.write(bytes);
+  }
   async flush(): Promise<void> {
     if (this.#filled === 0) return;
-    const part = Buffer.from(this.#buffer.subarray(0, this.#filled));
-    this.#filled = 0;
+    const part = this.#buffer.subarray(0, this.#filled);
     await this.sink(part);
+    this.#filled = 0;
   }
 }
 

@@ -1,25 +1,47 @@
-import { once } from 'node:events';
-import { createWriteStream, rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { Command } from '../command.ts';
+import type { Command, Context } from '../command.ts';
 import { fetchTree } from '../images.ts';
-import type { ToolIo } from '../io.ts';
 import { writeTar } from '../write-tar.ts';
 
-function standardOutput(io: ToolIo): Writable {
-  return new Writable({
-    write(chunk: Uint8Array, _, done) {
-      io.out(chunk).then(() => done(), done);
-    },
+type Sink = (bytes: Uint8Array) => void | Promise<void>;
+
+/** A file that is removed unless `work` succeeds. */
+async function intoFile(context: Context, file: string, work: (sink: Sink) => Promise<void>): Promise<void> {
+  const fd = openSync(file, 'w', 0o644);
+  let complete = false;
+  const finish = context.cleanUp(() => {
+    closeSync(fd);
+    if (!complete) rmSync(file, { force: true });
   });
+  try {
+    await work((bytes) => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    });
+    complete = true;
+  } finally {
+    finish();
+  }
 }
 
-async function openFile(file: string): Promise<Writable> {
-  const stream = createWriteStream(file, { mode: 0o644 });
-  await once(stream, 'open');
-  return stream;
+/** Compresses what `work` writes. */
+async function compressed(sink: Sink, work: (sink: Sink) => Promise<void>): Promise<void> {
+  const gzip = createGzip();
+  const target = new Writable({
+    write(chunk: Uint8Array, _, done) {
+      Promise.resolve(sink(chunk)).then(() => done(), done);
+    },
+  });
+  const write = (bytes: Uint8Array) =>
+    new Promise<void>((resolve, reject) => {
+      gzip.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  const written = pipeline(gzip, target);
+  await Promise.race([work(write), written]);
+  gzip.end();
+  await written;
 }
 
 export const tar: Command = {
@@ -31,30 +53,10 @@ export const tar: Command = {
   doing: () => 'taring image',
   async run(context, [name = '', file = '']) {
     const tree = await fetchTree(context, name);
-    const target = file === '' ? standardOutput(context.io) : await openFile(file);
-    let complete = false;
-    const remove = context.cleanUp(() => {
-      if (!complete && file !== '') rmSync(file, { force: true });
-    });
-    const gzip = context.flags.compress ? createGzip() : undefined;
-    const out: Writable = gzip ?? target;
-    const written = gzip && pipeline(gzip, target);
-    written?.catch(() => undefined);
-    let failure: Error | undefined;
-    out.on('error', (error) => {
-      failure = error;
-    });
-    try {
-      await writeTar(context, tree, async (bytes) => {
-        if (failure) throw failure;
-        if (!out.write(bytes)) await Promise.race([once(out, 'drain'), once(out, 'close')]);
-      });
-      out.end();
-      await (written ?? once(out, 'finish'));
-      complete = true;
-      return 0;
-    } finally {
-      remove();
-    }
+    const write = (sink: Sink) => writeTar(context, tree, sink);
+    const produce = context.flags.compress ? (sink: Sink) => compressed(sink, write) : write;
+    if (file === '') await produce((bytes) => context.out(bytes));
+    else await intoFile(context, file, produce);
+    return 0;
   },
 };
