@@ -101,6 +101,11 @@ export interface Front {
 }
 
 const KEEP_ALIVE_MS = 300_000;
+/**
+ * The runtime cannot send a TLS alert once the handshake is over. A client takes the first line it reads for the answer
+ * to its call: with this one it prints what the alert would have made it print.
+ */
+const BAD_CERTIFICATE = 'remote error: tls: bad certificate\n';
 /** A peer that is sent away gets so long to read why. */
 const LINGER_MS = 2_000;
 
@@ -313,7 +318,9 @@ class PortFront {
         caller.refused ?? { reason: 'no client certificate', who: 'nobody' },
         'srpc+tls',
       );
-      secure.end();
+      secure.on('data', () => undefined);
+      secure.on('end', () => socket.destroy());
+      secure.end(BAD_CERTIFICATE);
       this.#deadlines.set(socket, LINGER_MS);
       return;
     }

@@ -196,7 +196,9 @@ class Client implements SrpcClient {
     const done = await this.#turn();
     try {
       this.#writer.writeByte(10);
-      await this.#line();
+      const answer = await this.#line();
+      // Servers that send a client away in the middle of the protocol say why.
+      if (answer !== '') throw new RemoteError(answer);
     } catch (error) {
       this.close();
       throw error;
