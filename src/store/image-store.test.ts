@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeOnce } from '../wire/gob/decoder.ts';
+import { Image } from '../wire/messages/image.ts';
 import { timeFromMillis, ZERO_TIME } from '../wire/time.ts';
 import type { DirectoryImageStore } from './image-store.ts';
 import {
@@ -387,5 +389,25 @@ test('collection beside adding and deleting never takes what an image needs', ()
     expect(collected).toBeGreaterThan(0);
     await stores.objects.collect(() => true);
     expect(stores.objects.totals()).toMatchObject({ objects: 0, bytes: 0, missingObjects: 0 });
+    expect(stores.damages()).toEqual([]);
+  }));
+
+test('reading beside rewriting gives whole images only', () =>
+  withPlace(async (place) => {
+    const stores = await openReady(place, { readCacheBytes: 0 });
+    await addImage(stores, 'x', ['a'], { expiresAt: timeFromMillis(START + 1_000_000) });
+    let stop = false;
+    const readers = Array.from({ length: 4 }, async () => {
+      while (!stop) {
+        const { bytes } = await stores.images.read('x');
+        const { value, used } = decodeOnce(Image, bytes);
+        expect([used, value.FileSystem?.InodeTable?.size]).toEqual([bytes.length, 1]);
+      }
+    });
+    // Now and then with another length: the zero time takes no room.
+    for (let round = 0; round < 60; round++)
+      await stores.images.setExpiry('x', round % 3 ? timeFromMillis(START + 1_000_000 + round) : ZERO_TIME);
+    stop = true;
+    await Promise.all(readers);
     expect(stores.damages()).toEqual([]);
   }));

@@ -1,21 +1,19 @@
 /** Images in IMAGE_DIR, the original's layout: adding, reading, deleting, expiring, directories. */
 import { lstatSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
-import { checkDirectoryName, checkImageName } from '../image/names.ts';
+import { checkImageName } from '../image/names.ts';
 import { parentDirectory } from '../image/paths.ts';
-import { decodeImage, type ImageSummary, patchImage, scanImage } from '../wire/encoded-image.ts';
-import { decodeOnce } from '../wire/gob/decoder.ts';
-import { type Directory, Image } from '../wire/messages/image.ts';
+import { type ImageSummary, patchImage, scanImage } from '../wire/encoded-image.ts';
+import type { Directory, Image } from '../wire/messages/image.ts';
 import { type GoTime, isZeroTime, toMillis } from '../wire/time.ts';
 import { Alarm } from './alarm.ts';
 import { Catalogue, type Listener } from './catalogue.ts';
 import { sha512, writeWhole } from './checksummed-file.ts';
-import { writeOwnerGroup } from './directory-metadata.ts';
 import { type Disk, errno } from './disk.ts';
-import { ImageCache } from './image-cache.ts';
+import { makeDirectory, removeDirectory, setOwnerGroup } from './image-directories.ts';
 import { dropReferences, referToAll, referToPresent } from './image-objects.ts';
+import { ImageReader, notFound } from './image-reader.ts';
 import { entryOf, type ImageRecord, rowOf, stampOf } from './image-record.ts';
 import type { IndexDatabase } from './index-database.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
@@ -24,15 +22,9 @@ import { Trash } from './trash.ts';
 import type { AddImageOptions, EncodedImage, ImageEntry, ImageStore, TrashEntry } from './types.ts';
 
 const FILE_MODE = 0o644;
-const DIRECTORY_MODE = 0o755;
 const HIDDEN_MODE = 0o700;
 export const TEMPORARY = '.tmp';
 export const QUARANTINE = '.quarantine';
-/** Of which the decoded trees are kept: several times as much memory. */
-const DECODED_GOB_BYTES = 8 * 1024 * 1024;
-const DECODED_IMAGES = 4;
-const MAX_CACHED = 10_000;
-
 export interface ImageStoreOptions {
   readonly directory: string;
   readonly disk: Disk;
@@ -47,8 +39,6 @@ export interface ImageStoreOptions {
   readonly minFreeBytes: number;
 }
 
-const notFound = (name: string) => new ImageServerError('IMAGE_NOT_FOUND', `image: ${name} does not exist`);
-
 export class DirectoryImageStore implements ImageStore {
   readonly options: ImageStoreOptions;
   readonly catalogue: Catalogue;
@@ -58,9 +48,7 @@ export class DirectoryImageStore implements ImageStore {
   readonly loading = new Map<string, Promise<void>>();
   /** Somebody waits for these: read first. */
   readonly wanted = new Set<string>();
-  readonly #stored: ImageCache<Uint8Array>;
-  readonly #decoded = new ImageCache<Promise<Image>>(DECODED_GOB_BYTES, DECODED_IMAGES);
-  readonly #reading = new Map<string, Promise<Uint8Array>>();
+  readonly reader: ImageReader;
   readonly #locks = new Map<string, Promise<unknown>>();
   /** Names being written, by directory. */
   readonly #writing = new Map<string, number>();
@@ -70,7 +58,7 @@ export class DirectoryImageStore implements ImageStore {
     this.options = options;
     const { directory, disk, reporter, now } = options;
     this.catalogue = new Catalogue((line) => reporter.log(line));
-    this.#stored = new ImageCache(options.readCacheBytes, MAX_CACHED);
+    this.reader = new ImageReader(this, options.readCacheBytes);
     this.alarm = new Alarm(now, (key) => this.#ring(key));
     this.deleted = new Trash(this);
     for (const name of [TEMPORARY, QUARANTINE]) disk.mkdir(join(directory, name), HIDDEN_MODE);
@@ -125,72 +113,15 @@ export class DirectoryImageStore implements ImageStore {
   }
 
   async read(name: string): Promise<EncodedImage> {
-    return { bytes: await this.#bytes(name) };
+    return { bytes: await this.reader.bytes(name) };
   }
 
-  async header(name: string): Promise<Image> {
-    if (!this.has(name)) throw notFound(name);
-    const gob = this.options.index.header(name);
-    if (gob) return decodeOnce(Image, gob).value;
-    return (await scanImage(await this.#bytes(name))).header;
+  header(name: string): Promise<Image> {
+    return this.reader.header(name);
   }
 
-  async decoded(name: string): Promise<Image> {
-    const record = this.catalogue.images.get(name);
-    if (!record) throw notFound(name);
-    const { identity, encodedBytes } = record.entry;
-    const kept = this.#decoded.get(identity);
-    if (kept) return kept;
-    const image = this.#bytes(name).then(decodeImage);
-    this.#decoded.set(identity, image, encodedBytes);
-    image.catch(() => this.#decoded.delete(identity));
-    return image;
-  }
-
-  async #bytes(name: string): Promise<Uint8Array> {
-    const record = this.catalogue.images.get(name);
-    if (!record) throw notFound(name);
-    const { identity } = record.entry;
-    const kept = this.#stored.get(identity) ?? this.#reading.get(identity);
-    if (kept) return kept;
-    const reading = this.#readFile(name, record).finally(() => this.#reading.delete(identity));
-    this.#reading.set(identity, reading);
-    return reading;
-  }
-
-  async #readFile(name: string, record: ImageRecord): Promise<Uint8Array> {
-    const { encodedBytes, identity } = record.entry;
-    const bytes = await this.readVerified(this.pathOf(name), record).catch((thrown) => {
-      const damaged = thrown instanceof ImageServerError && thrown.code === 'CORRUPT';
-      // Deleted or replaced while it was read: then it is not damaged.
-      if (damaged && this.catalogue.images.get(name) === record) this.setAside(name, thrown.message);
-      throw thrown;
-    });
-    this.#stored.set(identity, bytes, encodedBytes);
-    return bytes;
-  }
-
-  /** The gob of an image file, compared with the record's identity once. Throws CORRUPT. */
-  async readVerified(path: string, record: ImageRecord): Promise<Uint8Array> {
-    const { name, encodedBytes, identity } = record.entry;
-    const corrupt = (reason: string, cause?: unknown) =>
-      new ImageServerError('CORRUPT', `image: ${name} is damaged: ${reason}`, { cause });
-    let file: Buffer;
-    try {
-      file = await readFile(path);
-    } catch (thrown) {
-      if (errno(thrown) === 'ENOENT') throw corrupt('file is gone', thrown);
-      throw new ImageServerError('INTERNAL', `cannot read image: ${name}: ${errno(thrown)}`, {
-        cause: thrown,
-      });
-    }
-    if (file.length < encodedBytes) throw corrupt('file is too short');
-    const bytes = file.subarray(0, encodedBytes);
-    if (!record.verified) {
-      if ((await sha512(bytes)).toString('hex') !== identity) throw corrupt('checksum mismatch');
-      record.verified = true;
-    }
-    return bytes;
+  decoded(name: string): Promise<Image> {
+    return this.reader.decoded(name);
   }
 
   // Changing
@@ -249,8 +180,8 @@ export class DirectoryImageStore implements ImageStore {
     const entry = entryOf(name, digest.toString('hex'), { ...summary, gobLength: bytes.length });
     const record: ImageRecord = { entry, slots, stamp, verified: true };
     this.options.reporter.healed('image', name);
-    if (before && before.entry.identity !== entry.identity) this.#stored.delete(before.entry.identity);
-    this.#stored.set(entry.identity, bytes, bytes.length);
+    if (before && before.entry.identity !== entry.identity) this.reader.drop(before.entry.identity);
+    this.reader.keep(entry.identity, bytes);
     this.show(record);
     this.options.index.putImage(rowOf(name, record, summary.header));
     if (before) dropReferences(this.options.objects, before.slots);
@@ -303,7 +234,7 @@ export class DirectoryImageStore implements ImageStore {
     return this.exclusive(name, async () => {
       const record = this.catalogue.images.get(name);
       if (!record) throw notFound(name);
-      const patched = await patchImage({ bytes: await this.#bytes(name) }, { expiresAt });
+      const patched = await patchImage({ bytes: await this.reader.bytes(name) }, { expiresAt });
       const summary = patched.summary ?? (await scanImage(patched.bytes));
       // The new version refers to the same objects: one more reference each until the old one is dropped.
       const slots = await referToPresent(this.options.objects, summary).catch(() => undefined);
@@ -372,8 +303,7 @@ export class DirectoryImageStore implements ImageStore {
     const { name, identity } = record.entry;
     this.catalogue.remove(name);
     this.alarm.set(`image ${name}`, undefined);
-    this.#stored.delete(identity);
-    this.#decoded.delete(identity);
+    this.reader.drop(identity);
     this.options.index.dropImage(name);
   }
 
@@ -407,59 +337,15 @@ export class DirectoryImageStore implements ImageStore {
   }
 
   makeDirectory(name: string, ownerGroup = ''): Promise<void> {
-    checkDirectoryName(name);
-    return this.exclusive(name, async () => {
-      if (this.hasDirectory(name))
-        throw new ImageServerError('DIRECTORY_EXISTS', `directory: ${name} already exists`);
-      const parent = parentDirectory(name);
-      if (!this.hasDirectory(parent))
-        throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: ${parent}`);
-      const { disk } = this.options;
-      const path = this.pathOf(name);
-      if (!disk.mkdir(path, DIRECTORY_MODE) && !lstatSync(path).isDirectory())
-        throw new ImageServerError('DIRECTORY_EXISTS', `there is or was an image of that name: ${name}`);
-      if (ownerGroup !== '') await writeOwnerGroup(disk, path, this.temporaryPath(), ownerGroup);
-      await disk.syncPath(this.pathOf(parent));
-      this.catalogue.putDirectory(name, ownerGroup);
-      this.catalogue.emit({ kind: 'mkdir', directory: { Name: name, Metadata: { OwnerGroup: ownerGroup } } });
-    });
+    return makeDirectory(this, name, ownerGroup);
   }
 
   setOwnerGroup(directory: string, group: string): Promise<void> {
-    return this.exclusive(directory, async () => {
-      if (!this.hasDirectory(directory))
-        throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: "${directory}"`);
-      if (this.ownerGroup(directory) === group) return;
-      await writeOwnerGroup(this.options.disk, this.pathOf(directory), this.temporaryPath(), group);
-      this.catalogue.putDirectory(directory, group);
-      this.options.reporter.healed('metadata', directory);
-      this.catalogue.emit({ kind: 'mkdir', directory: { Name: directory, Metadata: { OwnerGroup: group } } });
-    });
+    return setOwnerGroup(this, directory, group);
   }
 
   removeDirectory(name: string): Promise<void> {
-    checkDirectoryName(name);
-    return this.exclusive(name, async () => {
-      if (name === '.') throw new ImageServerError('INVALID_NAME', 'cannot delete root directory');
-      if (!this.hasDirectory(name))
-        throw new ImageServerError('DIRECTORY_NOT_FOUND', `unknown directory: ${name}`);
-      const notEmpty = () => new ImageServerError('DIRECTORY_NOT_EMPTY', `directory: ${name} is not empty`);
-      if (!this.catalogue.isEmptyDirectory(name) || this.#writing.has(name)) throw notEmpty();
-      const { disk } = this.options;
-      const path = this.pathOf(name);
-      const group = this.ownerGroup(name) ?? '';
-      await writeOwnerGroup(disk, path, this.temporaryPath(), '');
-      try {
-        disk.rmdir(path);
-      } catch (thrown) {
-        // Tombstones and strays are not ours to lose.
-        await writeOwnerGroup(disk, path, this.temporaryPath(), group);
-        throw errno(thrown) === 'ENOTEMPTY' || errno(thrown) === 'EEXIST' ? notEmpty() : thrown;
-      }
-      await disk.syncPath(this.pathOf(parentDirectory(name)));
-      this.catalogue.removeDirectory(name);
-      this.catalogue.emit({ kind: 'rmdir', name });
-    });
+    return removeDirectory(this, name);
   }
 
   // Trash
@@ -516,6 +402,11 @@ export class DirectoryImageStore implements ImageStore {
     if (!aside) return;
     this.damaged.delete(name);
     dropReferences(this.options.objects, aside.slots);
+  }
+
+  /** True while something directly inside a directory is being changed. */
+  isWritingIn(directory: string): boolean {
+    return this.#writing.has(directory);
   }
 
   /** Changes of one name come one after the other. */

@@ -4,6 +4,7 @@
  */
 import { ImageServerError } from '../errors.ts';
 import { sha512 } from './checksummed-file.ts';
+import { readVerified } from './image-reader.ts';
 import type { DirectoryImageStore } from './image-store.ts';
 import { HASH_BYTES, hashText } from './object-hash.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
@@ -139,7 +140,7 @@ export class Scrub {
     const record = images.catalogue.images.get(name);
     if (!record) return;
     try {
-      const bytes = await images.readVerified(images.pathOf(name), record);
+      const bytes = await readVerified(images.pathOf(name), record);
       const pause = this.#pace(bytes.length);
       if (pause) await pause;
       const same = (await sha512(bytes)).toString('hex') === record.entry.identity;

@@ -14,6 +14,7 @@ import { isZeroTime, toMillis } from '../wire/time.ts';
 import { writeWhole } from './checksummed-file.ts';
 import { errno } from './disk.ts';
 import { dropReferences } from './image-objects.ts';
+import { readVerified } from './image-reader.ts';
 import { type ImageRecord, rowOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
 import { eachSlot } from './slot-list.ts';
@@ -141,8 +142,7 @@ export class Trash {
     const gob = this.#store.options.index.header(Trash.pathIn(id));
     if (gob) return decodeOnce(Image, gob).value;
     const { record } = this.#get(id);
-    return (await scanImage(await this.#store.readVerified(this.#store.pathOf(Trash.pathIn(id)), record)))
-      .header;
+    return (await scanImage(await readVerified(this.#store.pathOf(Trash.pathIn(id)), record))).header;
   }
 
   #get(id: string): Deleted {

@@ -1,0 +1,116 @@
+/** Reading images: stored bytes, verified, and decoded trees, both from bounded caches. */
+import { open } from 'node:fs/promises';
+import { ImageServerError } from '../errors.ts';
+import { decodeImage, scanImage } from '../wire/encoded-image.ts';
+import { decodeOnce } from '../wire/gob/decoder.ts';
+import { Image } from '../wire/messages/image.ts';
+import { sha512 } from './checksummed-file.ts';
+import { errno } from './disk.ts';
+import { ImageCache } from './image-cache.ts';
+import { type ImageRecord, stampOf } from './image-record.ts';
+import type { DirectoryImageStore } from './image-store.ts';
+
+/** Of which the decoded trees are kept: several times as much memory. */
+const DECODED_GOB_BYTES = 8 * 1024 * 1024;
+const DECODED_IMAGES = 4;
+const MAX_CACHED = 10_000;
+
+export const notFound = (name: string) =>
+  new ImageServerError('IMAGE_NOT_FOUND', `image: ${name} does not exist`);
+
+export class ImageReader {
+  readonly #store: DirectoryImageStore;
+  /** By identity, as below: what was replaced is never found. */
+  readonly #stored: ImageCache<Uint8Array>;
+  readonly #decoded = new ImageCache<Promise<Image>>(DECODED_GOB_BYTES, DECODED_IMAGES);
+  readonly #reading = new Map<string, Promise<Uint8Array>>();
+
+  constructor(store: DirectoryImageStore, cacheBytes: number) {
+    this.#store = store;
+    this.#stored = new ImageCache(cacheBytes, MAX_CACHED);
+  }
+
+  async bytes(name: string): Promise<Uint8Array> {
+    const record = this.#record(name);
+    const { identity } = record.entry;
+    const kept = this.#stored.get(identity) ?? this.#reading.get(identity);
+    if (kept) return kept;
+    const reading = this.#read(name, record).finally(() => this.#reading.delete(identity));
+    this.#reading.set(identity, reading);
+    return reading;
+  }
+
+  async header(name: string): Promise<Image> {
+    this.#record(name);
+    const gob = this.#store.options.index.header(name);
+    if (gob) return decodeOnce(Image, gob).value;
+    return (await scanImage(await this.bytes(name))).header;
+  }
+
+  async decoded(name: string): Promise<Image> {
+    const { identity, encodedBytes } = this.#record(name).entry;
+    const kept = this.#decoded.get(identity);
+    if (kept) return kept;
+    const image = this.bytes(name).then(decodeImage);
+    this.#decoded.set(identity, image, encodedBytes);
+    image.catch(() => this.#decoded.delete(identity));
+    return image;
+  }
+
+  keep(identity: string, bytes: Uint8Array): void {
+    this.#stored.set(identity, bytes, bytes.length);
+  }
+
+  drop(identity: string): void {
+    this.#stored.delete(identity);
+    this.#decoded.delete(identity);
+  }
+
+  #record(name: string): ImageRecord {
+    const record = this.#store.catalogue.images.get(name);
+    if (!record) throw notFound(name);
+    return record;
+  }
+
+  async #read(name: string, record: ImageRecord): Promise<Uint8Array> {
+    try {
+      const bytes = await readVerified(this.#store.pathOf(name), record);
+      this.#stored.set(record.entry.identity, bytes, bytes.length);
+      return bytes;
+    } catch (thrown) {
+      // Replaced or deleted while it was read: then it is not damaged.
+      if (this.#store.catalogue.images.get(name) !== record) return this.bytes(name);
+      if (thrown instanceof ImageServerError && thrown.code === 'CORRUPT')
+        this.#store.setAside(name, thrown.message);
+      throw thrown;
+    }
+  }
+}
+
+/** The gob of an image file, compared with the record's identity unless that was done for this very file. */
+export async function readVerified(path: string, record: ImageRecord): Promise<Uint8Array> {
+  const { name, encodedBytes, identity } = record.entry;
+  const corrupt = (reason: string, cause?: unknown) =>
+    new ImageServerError('CORRUPT', `image: ${name} is damaged: ${reason}`, { cause });
+  let file: Buffer;
+  let stamp: string;
+  try {
+    const handle = await open(path, 'r');
+    try {
+      stamp = stampOf(await handle.stat({ bigint: true }));
+      file = await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  } catch (thrown) {
+    if (errno(thrown) === 'ENOENT') throw corrupt('file is gone', thrown);
+    throw new ImageServerError('INTERNAL', `cannot read image: ${name}: ${errno(thrown)}`, { cause: thrown });
+  }
+  if (file.length < encodedBytes) throw corrupt('file is too short');
+  const bytes = file.subarray(0, encodedBytes);
+  if (!record.verified || stamp !== record.stamp) {
+    if ((await sha512(bytes)).toString('hex') !== identity) throw corrupt('checksum mismatch');
+    record.verified = true;
+  }
+  return bytes;
+}
