@@ -20,6 +20,20 @@ export interface RequestState extends RequestInfo {
   readonly head: boolean;
 }
 
+/** State of a request on the native listener, where the peer is asked for only if somebody wants to know. */
+class StrangerState implements RequestState {
+  readonly identity = STRANGER;
+  readonly secure = false;
+  constructor(
+    readonly id: string,
+    readonly head: boolean,
+    readonly askPeer: () => string,
+  ) {}
+  get peer(): string {
+    return this.askPeer();
+  }
+}
+
 const told = new WeakMap<Request, RequestInfo>();
 const states = new WeakMap<Request, RequestState>();
 
@@ -34,15 +48,12 @@ const CLIENT_ID = /^[\w.-]{1,64}$/;
 
 /** Begins the state of a request that has just come in. `peer` is only asked on the native listener. */
 export function beginState(request: Request, peer: () => string): RequestState {
-  const info = told.get(request);
   const sent = request.headers.get('x-request-id');
-  return {
-    identity: info?.identity ?? STRANGER,
-    peer: info?.peer ?? peer(),
-    secure: info?.secure ?? false,
-    id: sent !== null && CLIENT_ID.test(sent) ? sent : `${run}-${(++count).toString(36)}`,
-    head: request.method === 'HEAD',
-  };
+  const id = sent !== null && CLIENT_ID.test(sent) ? sent : `${run}-${(++count).toString(36)}`;
+  const head = request.method === 'HEAD';
+  const info = told.get(request);
+  if (!info) return new StrangerState(id, head, peer);
+  return { identity: info.identity, peer: info.peer, secure: info.secure, id, head };
 }
 
 export function setState(request: Request, state: RequestState): void {

@@ -36,8 +36,7 @@ const DESCRIPTION: Description = {
     headers: {
       ETag: 'The hash in quotes',
       'Accept-Ranges': '`bytes`',
-      'Content-Digest': 'SHA-512 of the body (RFC 9530)',
-      'Repr-Digest': 'SHA-512 of the whole object (RFC 9530)',
+      'Content-Digest': 'SHA-512 of the body (RFC 9530); with a part, `Repr-Digest` of the whole object',
     },
   },
   others: {
