@@ -115,10 +115,11 @@ func connect(c net.Conn) error {
 	var answer []byte
 	one := make([]byte, 1)
 	for !strings.HasSuffix(string(answer), "\n\n") && !strings.HasSuffix(string(answer), "\r\n\r\n") {
-		if _, err := c.Read(one); err != nil {
+		n, err := c.Read(one)
+		answer = append(answer, one[:n]...)
+		if err != nil && n == 0 {
 			return fmt.Errorf("after %q: %w", answer, err)
 		}
-		answer = append(answer, one[0])
 	}
 	if status := strings.SplitN(string(answer), "\n", 2)[0]; !strings.HasSuffix(status, "200 Connected to Go SRPC") {
 		return fmt.Errorf("%s", strings.TrimSpace(status))
