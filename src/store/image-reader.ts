@@ -30,21 +30,25 @@ export class ImageReader {
     this.#stored = new ImageCache(cacheBytes, MAX_CACHED);
   }
 
-  async bytes(name: string): Promise<Uint8Array> {
+  /** `inside`: called by what changes this very image, so that no other change need be waited for. */
+  async bytes(name: string, inside = false): Promise<Uint8Array> {
     const record = this.#record(name);
     const { identity } = record.entry;
-    const kept = this.#stored.get(identity) ?? this.#reading.get(identity);
+    const kept = this.#stored.get(identity);
     if (kept) return kept;
-    const reading = this.#read(name, record).finally(() => this.#reading.delete(identity));
+    if (inside) return this.#read(name, record, inside);
+    const begun = this.#reading.get(identity);
+    if (begun) return begun;
+    const reading = this.#read(name, record, inside).finally(() => this.#reading.delete(identity));
     this.#reading.set(identity, reading);
     return reading;
   }
 
-  async header(name: string): Promise<Image> {
+  async header(name: string, inside = false): Promise<Image> {
     this.#record(name);
     const gob = this.#store.options.index.header(name);
     if (gob) return decodeOnce(Image, gob).value;
-    return (await scanImage(await this.bytes(name))).header;
+    return (await scanImage(await this.bytes(name, inside))).header;
   }
 
   async decoded(name: string): Promise<Image> {
@@ -72,14 +76,18 @@ export class ImageReader {
     return record;
   }
 
-  async #read(name: string, record: ImageRecord): Promise<Uint8Array> {
+  async #read(name: string, record: ImageRecord, inside: boolean): Promise<Uint8Array> {
     try {
       const bytes = await readVerified(this.#store.pathOf(name), record);
       this.#stored.set(record.entry.identity, bytes, bytes.length);
       return bytes;
     } catch (thrown) {
-      // Replaced or deleted while it was read: then it is not damaged.
-      if (this.#store.catalogue.images.get(name) !== record) return this.bytes(name);
+      // Replaced or deleted while it was read, perhaps on disk but not yet in memory: then it is not damaged.
+      const change = inside ? undefined : this.#store.changing(name);
+      if (change) await change;
+      // Not through `bytes`: the image may have come back to the identity that is being read here.
+      if (change || this.#store.catalogue.images.get(name) !== record)
+        return this.#read(name, this.#record(name), inside);
       if (thrown instanceof ImageServerError && thrown.code === 'CORRUPT')
         this.#store.setAside(name, thrown.message);
       throw thrown;

@@ -234,7 +234,7 @@ export class DirectoryImageStore implements ImageStore {
     return this.exclusive(name, async () => {
       const record = this.catalogue.images.get(name);
       if (!record) throw notFound(name);
-      const patched = await patchImage({ bytes: await this.reader.bytes(name) }, { expiresAt });
+      const patched = await patchImage({ bytes: await this.reader.bytes(name, true) }, { expiresAt });
       const summary = patched.summary ?? (await scanImage(patched.bytes));
       // The new version refers to the same objects: one more reference each until the old one is dropped.
       const slots = await referToPresent(this.options.objects, summary).catch(() => undefined);
@@ -402,6 +402,11 @@ export class DirectoryImageStore implements ImageStore {
     if (!aside) return;
     this.damaged.delete(name);
     dropReferences(this.options.objects, aside.slots);
+  }
+
+  /** Resolves when the present change of an image is over; undefined if there is none. */
+  changing(name: string): Promise<unknown> | undefined {
+    return this.#locks.get(name);
   }
 
   /** True while something directly inside a directory is being changed. */

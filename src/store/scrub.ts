@@ -146,7 +146,7 @@ export class Scrub {
       const same = (await sha512(bytes)).toString('hex') === record.entry.identity;
       if (!same) throw new ImageServerError('CORRUPT', 'checksum mismatch');
     } catch (thrown) {
-      if (images.catalogue.images.get(name) !== record) return;
+      if (images.changing(name) || images.catalogue.images.get(name) !== record) return;
       this.#failures++;
       if (thrown instanceof ImageServerError && thrown.code === 'CORRUPT')
         images.setAside(name, thrown.message);

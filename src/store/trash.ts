@@ -67,7 +67,7 @@ export class Trash {
     const id = `${deletedAt.toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
     const description: TrashDescription = { name, deletedAt, deletedBy, purgeAt: deletedAt + trashGraceMs };
     const file = this.#store.pathOf(Trash.pathIn(id));
-    const header = await this.#store.header(name);
+    const header = await this.#store.reader.header(name, true);
     const json = Buffer.from(`${JSON.stringify(description)}\n`);
     await writeWhole(disk, file + DESCRIPTION, this.#store.temporaryPath(), [json], 0o600);
     try {
