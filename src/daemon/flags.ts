@@ -9,6 +9,7 @@ import {
   stringFlag,
   uintFlag,
 } from '../flags/flags.ts';
+import { HTTP_FLAGS } from './http.ts';
 import { REPLICATION_FLAGS } from './replication.ts';
 import { SECURITY_FLAGS } from './security.ts';
 
@@ -23,6 +24,7 @@ export const DAEMON_FLAGS = {
   objectDir: flag(stringFlag, '/var/lib/objectserver', 'Object directory'),
   allowRoot: flag(booleanFlag, false, 'Run as root nevertheless'),
   ...SECURITY_FLAGS,
+  ...HTTP_FLAGS,
   logDir: flag(stringFlag, '/var/log/imageserver', 'Log directory; empty = no log file'),
   logbufLines: flag(uintFlag, 1024, 'Log lines kept in memory and shown on the status page'),
   alsoLogToStderr: flag(booleanFlag, false, 'Copy the log to stderr'),

@@ -10,6 +10,7 @@ import { openStores } from '../store/open.ts';
 import { VERSION } from '../version.ts';
 import type { DaemonFlags } from './flags.ts';
 import { groupExists } from './groups.ts';
+import { openAccessLog, openPublic, ownHostNames } from './http.ts';
 import { Log } from './log.ts';
 import { replicationOf } from './replication.ts';
 import { openSecurity } from './security.ts';
@@ -75,11 +76,12 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
   const access = { allowUnauthenticatedReads: flags.allowUnauthenticatedReads };
   const mayCall: HttpDeps['decide'] = (identity, method: Method) => decide(identity, method, access);
   let ready = false;
-  const app = createApp({
+  const accessLog = openAccessLog(flags, log.write);
+  const http: HttpDeps = {
     services,
     decide: mayCall,
     insecure: !tls,
-    hostNames: new Set<string>(),
+    hostNames: ownHostNames(flags),
     version: VERSION,
     readiness: () => ({
       ready,
@@ -89,9 +91,12 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     logLines: () => log.lines(),
     onCall: ({ call, secure, ...record }) =>
       audit.call({ ...record, subject: call?.subject ?? '', transport: secure ? 'https' : 'http' }),
+    ...(accessLog ? { onAccess: accessLog.write } : {}),
     onInternalError: (error, id) =>
       log.write(`request ${id} failed: ${String((error.cause as Error)?.stack ?? error)}`),
-  });
+  };
+  const app = createApp(http);
+  const listener = openPublic(http, flags, log.write);
   const front = await listenFront({
     host: flags.listenAddress,
     port: flags.portNum,
@@ -120,6 +125,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     onRefused: (refused) => audit.refusal(refused),
     log: log.write,
   }).catch(async (error) => {
+    await listener?.close(0);
     await stores.close();
     await security.close();
     throw error;
@@ -140,7 +146,11 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     async close() {
       log.write('Stopping');
       await replicator?.stop();
-      await front.close(toMs(flags.shutdownTimeout));
+      await Promise.all([
+        front.close(toMs(flags.shutdownTimeout)),
+        listener?.close(toMs(flags.shutdownTimeout)),
+      ]);
+      await accessLog?.close();
       await stores.close();
       await security.close();
       await log.close();
