@@ -16,7 +16,16 @@ import {
 import { dirname, join } from 'node:path';
 import { timeFromMillis } from '../wire/time.ts';
 import { objectPath } from './object-hash.ts';
-import { addImage, codeOf, type Place, START, sha512, upload, withPlace } from './stores-fixture.ts';
+import {
+  addImage,
+  codeOf,
+  makeImage,
+  type Place,
+  START,
+  sha512,
+  upload,
+  withPlace,
+} from './stores-fixture.ts';
 import type { Stores } from './types.ts';
 
 const A = 'contents of a';
@@ -396,4 +405,40 @@ test('young uploads keep their grace over a restart', () =>
     expect(collected.deleted).not.toContain(sha512('young'));
     place.clock.now += 60_000;
     expect((await again.objects.collect(() => true)).deleted).toContain(sha512('young'));
+  }));
+
+test('without an index everything works before all is known, and the sums are right afterwards', () =>
+  withPlace(async (place) => {
+    const options = { trashGraceMs: 0, objectGraceMs: 0 };
+    const first = await place.open(options);
+    await first.ready;
+    const contentsOf = (index: number) => [`own ${index}`, `shared ${index % 7}`];
+    for (let index = 0; index < 40; index++) await addImage(first, `x${index}`, contentsOf(index));
+    await first.close();
+    rmSync(join(place.images, '.index'), { recursive: true });
+    const stores = await place.open(options);
+    const { images, objects } = stores;
+    expect(images.pending('x39')).toBeDefined();
+    expect(objects.size(sha512('own 3'))).toBe(5);
+    const group = objects.upload();
+    const data = Buffer.from('shared 1');
+    expect(await group.put({ length: data.length, expected: undefined, data })).toMatchObject({
+      added: false,
+    });
+    await group.commit();
+    group.close();
+    expect(await codeOf(images.add('x30', makeImage(contentsOf(30))))).toBe('IMAGE_EXISTS');
+    await Promise.all([
+      images.remove('x31'),
+      images.remove('x2'),
+      addImage(stores, 'new', ['own 5', 'brand new']),
+      stores.objects.collect(() => true),
+      stores.ready,
+    ]);
+    await images.remove('new');
+    await objects.collect(() => true);
+    expect(images.size).toBe(38);
+    expect(objects.totals()).toMatchObject({ objects: 38 + 7, unreferencedObjects: 0, missingObjects: 0 });
+    for (const name of images.names()) await images.decoded(name);
+    expect(stores.damages()).toEqual([]);
   }));
