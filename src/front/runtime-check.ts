@@ -3,7 +3,7 @@
  * read and put back can become a TLS connection that shows the client's certificate, and that its descriptor is visible.
  * Also a program of its own, so that the compiled form can be tried.
  */
-import { createServer, connect as dial, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { createSecureContext, type TLSSocket, TLSSocket as TlsSocket, connect as tlsConnect } from 'node:tls';
 import { canSendfile } from '../srpc/sendfile.ts';
 

@@ -18,7 +18,7 @@ const SMALL_FILE = 32 * 1024;
 /** Pieces in which files are read for TLS, which makes its records from them. */
 const TLS_PIECE = 512 * 1024;
 /** After a full plain socket an ordinary piece of this size is sent: that it has gone tells that there is room again. */
-const WAIT_PIECE = 64 * 1024;
+const WAIT_PIECE = 4096;
 /** One sendfile takes at most this much, and after so many bytes without a wait others get their turn. */
 const SENDFILE_PIECE = 1024 * 1024;
 const SENDFILE_TURN = 4 * 1024 * 1024;
@@ -180,7 +180,7 @@ export class SocketWriter {
         await new Promise((resolve) => setImmediate(resolve));
         if (this.#socket.destroyed) throw closedError();
       } else {
-        const piece = Buffer.allocUnsafeSlow(Math.min(end - at, WAIT_PIECE));
+        const piece = Buffer.allocUnsafe(Math.min(end - at, WAIT_PIECE));
         readFully(fd, piece, 0, at, piece.length);
         at += piece.length;
         this.#send(piece);
