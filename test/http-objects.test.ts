@@ -309,8 +309,7 @@ describe('one connection, many requests', () => {
     plain = await startServer({ args: ['-shutdownTimeout=1s'] });
   }, 60_000);
   afterAll(() => plain[Symbol.asyncDispose](), 60_000);
-  const statuses = (text: string) =>
-    [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map((match) => Number(match[1]));
+  const statuses = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map((match) => Number(match[1]));
 
   test('pipelined requests are answered in order', async () => {
     const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;

@@ -1,6 +1,6 @@
+import { ImageServerError } from '../errors.ts';
 import { GetImageExpirationRequest, GetImageExpirationResponse } from '../wire/messages/imageserver.ts';
 import { ZERO_TIME } from '../wire/time.ts';
-import { ImageServerError } from '../errors.ts';
 import { defineUnary } from './method.ts';
 
 export const getImageExpiration = defineUnary({

@@ -35,6 +35,7 @@ export async function dialServer(flags: ToolFlags): Promise<WatchedClient> {
     return new WatchedClient(client, Number(flags.idleTimeout / 1_000_000n), `${host}:${port}`);
   } catch (cause) {
     if (!(cause instanceof ImageServerError)) throw cause;
-    throw new Failure(cause.code, `dialing: ${cause.message}`, { cause });
+    const hint = /plain connection was not allowed/.test(cause.message) ? ' (-allowPlaintext allows it)' : '';
+    throw new Failure(cause.code, `dialing: ${cause.message}${hint}`, { cause });
   }
 }

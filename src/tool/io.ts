@@ -13,6 +13,9 @@ export interface ToolIo {
   readonly stdin: AsyncIterable<Uint8Array>;
 }
 
+// Whoever writes is told when the reader is gone; without this the runtime would end the program with a trace.
+process.stdout.on('error', () => undefined);
+
 export const processIo: ToolIo = {
   out: (data) =>
     new Promise((resolve, reject) => {
