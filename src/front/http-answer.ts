@@ -21,6 +21,8 @@ export interface AnswerContext {
 /** Turns of the microtask queue after which a body that has not ended is taken for a stream. */
 const SHORT_BODY_TURNS = 4;
 const MAX_PIECE = 512 * 1024;
+/** Bodies announced to be at most so long are taken whole. */
+const SMALL_BODY = 64 * 1024;
 
 let dateAt = 0;
 let dateLine = '';
@@ -65,20 +67,29 @@ async function wait(context: AnswerContext, blocked: void | Promise<void>): Prom
 
 /** Sends the answer; resolves with whether the connection can go on. Throws if the client has gone. */
 export function sendAnswer(response: Response, context: AnswerContext): boolean | Promise<boolean> {
-  const { writer, head, keepAlive, modern } = context;
   const { status } = response;
   const bodyless = status === 204 || status === 304 || status < 200;
-  if (head || bodyless || response.body === null) {
-    const known = response.headers.has('content-length');
-    const framing = head || bodyless ? '' : known ? '' : lengthLine(0);
-    writer.writeLatin1(headText(response, framing, keepAlive, modern));
-    response.body?.cancel().catch(() => undefined);
-    // An answer that promises bytes and has none cannot be followed by another.
-    const promised = !head && !bodyless && known && response.headers.get('content-length') !== '0';
-    return keepAlive && !promised;
-  }
+  if (context.head || bodyless) return sendHead(response, '', context);
   const range = fileRangeOf(response);
-  return range ? sendFile(response, range, context) : sendBody(response, response.body, context);
+  if (range) return sendFile(response, range, context);
+  // Asking a response for its body makes a stream of it, which costs: short ones are taken whole.
+  const announced = response.headers.get('content-length');
+  if (announced !== null && Number(announced) <= SMALL_BODY)
+    return sendSmall(response, Number(announced), context);
+  if (response.body === null) return sendHead(response, lengthLine(0), context);
+  return sendBody(response, response.body, context);
+}
+
+function sendHead(response: Response, framing: string, context: AnswerContext): boolean {
+  context.writer.writeLatin1(headText(response, framing, context.keepAlive, context.modern));
+  response.body?.cancel().catch(() => undefined);
+  return context.keepAlive;
+}
+
+async function sendSmall(response: Response, length: number, context: AnswerContext): Promise<boolean> {
+  const body = await response.bytes();
+  if (body.length !== length) throw new Error('the body is not as long as its Content-Length');
+  return sendWhole(response, body, context);
 }
 
 async function sendFile(response: Response, range: FileRange, context: AnswerContext): Promise<boolean> {
