@@ -2,7 +2,7 @@
 import { asImageServerError, ImageServerError } from '../errors.ts';
 import type { Call, Method } from '../methods/method.ts';
 import { methods } from '../methods/table.ts';
-import type { HttpDeps } from './deps.ts';
+import type { Decision, HttpDeps } from './deps.ts';
 import { type RequestState, stateOf } from './request-state.ts';
 
 /** A method of the table. Throws METHOD_NOT_FOUND. */
@@ -12,11 +12,11 @@ export function methodNamed(name: string): Method {
   return method;
 }
 
-/** Throws UNAUTHENTICATED or ACCESS_DENIED; tells whether the certificate grants the very method. */
-export function authorizeMethod(deps: HttpDeps, state: RequestState, method: Method): boolean {
+/** Throws UNAUTHENTICATED or ACCESS_DENIED. */
+function authorizeMethod(deps: HttpDeps, state: RequestState, method: Method): Decision {
   const { identity, peer } = state;
   const decision = deps.decide(identity, method);
-  if (decision.allowed) return decision.methodAccess;
+  if (decision.allowed) return decision;
   const error = identity.authenticated
     ? new ImageServerError('ACCESS_DENIED', `access to method denied: ${method.name}`)
     : new ImageServerError(
@@ -56,7 +56,8 @@ export function openCall(
   signal: AbortSignal = request.signal,
 ): OpenCall {
   const { identity, peer, secure } = stateOf(request);
-  const methodAccess = authorizeMethod(deps, stateOf(request), method);
+  const decision = authorizeMethod(deps, stateOf(request), method);
+  const { methodAccess } = decision;
   const call: Call = { identity, methodAccess, peer, transport: 'http', signal, subject: '' };
   const start = performance.now();
   const finish = (thrown?: unknown) => {
@@ -65,7 +66,7 @@ export function openCall(
       call,
       identity,
       peer,
-      decision: { allowed: true, methodAccess, reason: '' },
+      decision,
       error: thrown === undefined ? call.failure : asImageServerError(thrown),
       milliseconds: performance.now() - start,
       secure,
