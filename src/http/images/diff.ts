@@ -5,8 +5,8 @@ import { toJson } from '../../wire/json.ts';
 import type { GenericInode } from '../../wire/messages/filesystem.ts';
 import { Image } from '../../wire/messages/image.ts';
 import { jsonOf } from '../reply.ts';
+import { streamedText } from '../text-stream.ts';
 import { checkConditions, entryNamed } from './read-image.ts';
-import { streamedText } from './text-stream.ts';
 import { inodeFields } from './tree.ts';
 
 /** Fields that differ between any two images. */

@@ -9,6 +9,7 @@ import { describe } from '../openapi/operation.ts';
 import { HttpProblem } from '../problem.ts';
 import { readQuery } from '../query.ts';
 import { jsonReply } from '../reply.ts';
+import { streamedText } from '../text-stream.ts';
 import { imageArchive } from './archive.ts';
 import { Catalogue, entryJson } from './catalogue.ts';
 import { LIST_DOC } from './description.ts';
@@ -26,7 +27,6 @@ import {
   negotiate,
   TAR_TYPE,
 } from './read-image.ts';
-import { streamedText } from './text-stream.ts';
 import { lookUp, treeJson } from './tree.ts';
 
 const PREFIX = '/images/';

@@ -4,6 +4,7 @@ import type { Call, LinesMethod, Method, UnaryMethod } from '../../methods/metho
 import { Prepared } from '../../methods/method.ts';
 import type { Services } from '../../methods/services.ts';
 import { toJson } from '../../wire/json.ts';
+import { slicedJson } from '../text-stream.ts';
 import { decodeImageUpload, decodeParameters } from './decode.ts';
 import { addObjectsJson, getObjectsJson } from './json-channel.ts';
 
@@ -12,7 +13,10 @@ const MAX_ITEMS = 1_000_000;
 
 async function unaryJson(method: UnaryMethod, services: Services, text: string, call: Call): Promise<string> {
   const reply = await method.handle(services, decodeParameters(method.request, text), call);
-  return toJson(method.reply, reply instanceof Prepared ? await reply.value() : reply);
+  // What is prepared holds a tree.
+  return reply instanceof Prepared
+    ? slicedJson(method.reply, await reply.value())
+    : toJson(method.reply, reply);
 }
 
 /** The names that a lines method answers. */
@@ -27,7 +31,7 @@ export async function invoke(method: Method, services: Services, text: string, c
     case 'unary':
       return unaryJson(method, services, text, call);
     case 'imageUpload':
-      return toJson(method.reply, await method.handle(services, decodeImageUpload(text), call));
+      return toJson(method.reply, await method.handle(services, await decodeImageUpload(text), call));
     case 'lines':
       return JSON.stringify(linesOf(method, services, call));
     case 'stream': {

@@ -15,8 +15,8 @@ import { invoke, linesOf, throwFailure } from './invoke.ts';
 import { itemStream } from './item-stream.ts';
 
 const NDJSON = 'application/x-ndjson';
-/** Requests other than images are small, bytes. */
-const MAX_SMALL_CALL = 64 * 1024 * 1024;
+/** Requests other than images are lists of hashes or small objects at most, bytes. */
+const MAX_SMALL_CALL = 32 * 1024 * 1024;
 
 /** The JSON text of a request; reads need not say that nothing is JSON. */
 async function parametersOf(request: Request, method: Method): Promise<string> {

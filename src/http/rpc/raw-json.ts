@@ -5,7 +5,7 @@
 
 const SPACE = /[ \t\r\n]*/y;
 
-function skipSpace(text: string, at: number): number {
+export function skipSpace(text: string, at: number): number {
   SPACE.lastIndex = at;
   SPACE.test(text);
   return SPACE.lastIndex;
@@ -27,7 +27,7 @@ const MARKS = /["[\]{}]/g;
 const SCALAR = /[^\s,\]}]+/y;
 
 /** Index after the value that begins at `at`. */
-function skipValue(text: string, at: number): number {
+export function skipValue(text: string, at: number): number {
   const first = text[at];
   if (first === '"') return skipString(text, at);
   if (first !== '{' && first !== '[') {
@@ -50,35 +50,68 @@ function skipValue(text: string, at: number): number {
   }
 }
 
-/** Calls `item` at the start of each comma-separated piece between the brackets; it returns the index after it. */
-function eachPiece(text: string, open: string, close: string, item: (at: number) => number): void {
-  let at = skipSpace(text, 0);
+/**
+ * The pieces between the brackets that open at `at`: yields where each begins, and is told by `next` where it ended.
+ * Returns the index after the closing bracket.
+ */
+function* pieces(text: string, from: number, open: string, close: string): Generator<number, number, number> {
+  let at = skipSpace(text, from);
   if (text[at] !== open) throw new SyntaxError(`${open} expected`);
   at = skipSpace(text, at + 1);
-  if (text[at] === close) at++;
-  else {
-    for (;;) {
-      at = skipSpace(text, item(at));
-      const mark = text[at++];
-      if (mark === close) break;
-      if (mark !== ',') throw new SyntaxError(`, or ${close} expected`);
-      at = skipSpace(text, at);
-    }
+  if (text[at] === close) return at + 1;
+  for (;;) {
+    at = skipSpace(text, yield at);
+    const mark = text[at++];
+    if (mark === close) return at;
+    if (mark !== ',') throw new SyntaxError(`, or ${close} expected`);
+    at = skipSpace(text, at);
   }
-  if (skipSpace(text, at) !== text.length) throw new SyntaxError('text after the value');
+}
+
+/** Calls `item` at the start of each piece of a whole text; it returns the index after it. */
+function eachPiece(text: string, open: string, close: string, item: (at: number) => number): void {
+  const walk = pieces(text, 0, open, close);
+  let step = walk.next(0);
+  while (!step.done) step = walk.next(item(step.value));
+  if (skipSpace(text, step.value) !== text.length) throw new SyntaxError('text after the value');
+}
+
+/** The name at `at`, and where its value begins. */
+function memberName(text: string, at: number): { name: string; start: number } {
+  if (text[at] !== '"') throw new SyntaxError('a name is missing');
+  const nameEnd = skipString(text, at);
+  const colon = skipSpace(text, nameEnd);
+  if (text[colon] !== ':') throw new SyntaxError(': expected');
+  return { name: JSON.parse(text.slice(at, nameEnd)) as string, start: skipSpace(text, colon + 1) };
+}
+
+export interface Member {
+  readonly name: string;
+  /** Where its value begins. */
+  readonly start: number;
+}
+
+/**
+ * Members of the object that begins at `at`, one by one: yields each, and is told by `next` where its value ended, or
+ * undefined to have it skipped. Returns the index after the object.
+ */
+export function* walkMembers(text: string, at: number): Generator<Member, number, number | undefined> {
+  const walk = pieces(text, at, '{', '}');
+  let step = walk.next(0);
+  while (!step.done) {
+    const member = memberName(text, step.value);
+    step = walk.next((yield member) ?? skipValue(text, member.start));
+  }
+  return step.value;
 }
 
 /** Members of a JSON object, each value as its own text; of repeated names the last counts. */
 export function rawMembers(text: string): Map<string, string> {
   const members = new Map<string, string>();
   eachPiece(text, '{', '}', (at) => {
-    if (text[at] !== '"') throw new SyntaxError('a name is missing');
-    const nameEnd = skipString(text, at);
-    const colon = skipSpace(text, nameEnd);
-    if (text[colon] !== ':') throw new SyntaxError(': expected');
-    const start = skipSpace(text, colon + 1);
+    const { name, start } = memberName(text, at);
     const end = skipValue(text, start);
-    members.set(JSON.parse(text.slice(at, nameEnd)) as string, text.slice(start, end));
+    members.set(name, text.slice(start, end));
     return end;
   });
   return members;

@@ -1,5 +1,7 @@
 /** Long texts as bodies of answers, made piece by piece so that nobody else waits, compressed if the client likes. */
-import { acceptsGzip } from '../reply.ts';
+import { jsonChunks } from '../wire/json.ts';
+import type { Schema } from '../wire/schema.ts';
+import { acceptsGzip } from './reply.ts';
 
 /** Characters in one piece of the body. */
 const PIECE = 64 * 1024;
@@ -42,6 +44,18 @@ function pieceStream(pieces: Iterable<string>): ReadableStream<Uint8Array> {
     },
     { highWaterMark: 0 },
   );
+}
+
+/** The JSON text of a value with a large inode table, made in slices. */
+export async function slicedJson(schema: Schema, value: unknown): Promise<string> {
+  const source = jsonChunks(schema, value)[Symbol.iterator]();
+  const parts: string[] = [];
+  for (;;) {
+    const { text, done } = takeSlice(source);
+    parts.push(text);
+    if (done) return parts.join('');
+    await others();
+  }
 }
 
 /** An answer made of pieces of text. */
