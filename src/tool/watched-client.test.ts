@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'bun:test';
+import { createHash } from 'node:crypto';
+import type { ClientChannel, SrpcClient } from '../srpc/client.ts';
+import { downloadObjects } from './download.ts';
+import { WatchedClient } from './watched-client.ts';
+
+/** A server in memory: what calls and channels answer is given; `close` fails what is pending. */
+function fakeClient(
+  channel: Partial<ClientChannel>,
+  call?: () => Promise<unknown>,
+): SrpcClient & { closed: boolean } {
+  const client = {
+    closed: false,
+    call: call ?? (() => Promise.reject(new Error('no calls'))),
+    open: async () =>
+      ({
+        send: () => undefined,
+        flush: async () => undefined,
+        end: () => undefined,
+        ...channel,
+      }) as ClientChannel,
+    ping: async () => undefined,
+    close() {
+      client.closed = true;
+    },
+  };
+  return client as unknown as SrpcClient & { closed: boolean };
+}
+
+describe('silence', () => {
+  test('a call is given up', async () => {
+    const { promise, reject } = Promise.withResolvers<unknown>();
+    const client = fakeClient({}, () => promise);
+    client.close = () => reject(new Error('closed'));
+    const watched = new WatchedClient(client, 20, 'host:1');
+    await expect(watched.call('A.B', {} as never, {} as never, {} as never)).rejects.toThrow(
+      'nothing from host:1 for 20ms',
+    );
+  });
+  test('progress counts as a sign of life', async () => {
+    const watched = new WatchedClient(fakeClient({}), 20, 'host:1');
+    let steps = 0;
+    const timer = setInterval(() => steps++, 5);
+    await watched.watch(Bun.sleep(90), 0, () => steps);
+    clearInterval(timer);
+    expect(watched.closed).toBe(false);
+  });
+});
+
+describe('downloads', () => {
+  const data = Buffer.from('contents');
+  const hash = createHash('sha512').update(data).digest('hex');
+  const fetch = async (bytes: Buffer, reply: { ResponseString: string; ObjectSizes: bigint[] }) => {
+    const client = fakeClient({ receive: async () => reply as never, take: async () => bytes });
+    const got: string[] = [];
+    let failed = false;
+    try {
+      await downloadObjects(client, [{ hash, size: data.length }], () => ({
+        write: (piece) => void got.push(Buffer.from(piece).toString()),
+        done: () => void got.push('done'),
+        failed() {
+          failed = true;
+        },
+      }));
+    } catch (error) {
+      return { error: (error as Error).message, failed, closed: client.closed };
+    }
+    return { got };
+  };
+  const sizes = { ResponseString: '', ObjectSizes: [BigInt(data.length)] };
+
+  test('complete and verified', async () =>
+    expect(await fetch(data, sizes)).toEqual({ got: ['contents', 'done'] }));
+  test('other contents never count as done', async () =>
+    expect(await fetch(Buffer.from('Contents'), sizes)).toEqual({
+      error: `object ${hash}: came with other contents`,
+      failed: true,
+      closed: true,
+    }));
+  test('another length', async () =>
+    expect(await fetch(data, { ResponseString: '', ObjectSizes: [3n] })).toMatchObject({
+      error: `object ${hash}: mismatched lengths`,
+      closed: true,
+    }));
+  test('missing', async () =>
+    expect(await fetch(data, { ResponseString: `unknown object: ${hash}`, ObjectSizes: [] })).toMatchObject({
+      error: `unknown object: ${hash}`,
+    }));
+});
