@@ -114,6 +114,15 @@ export function textPage(title: string, heading: string, text: string): string {
   );
 }
 
+/** As `textPage`, in pieces: for listings of large trees. */
+export function* longTextPage(title: string, heading: string, lines: Iterable<string>): Generator<string> {
+  const [before, after] = textPage(title, heading, LINES_HERE).split(LINES_HERE) as [string, string];
+  yield before;
+  for (const line of lines) yield `${Html.escapeHtml(line)}\n`;
+  yield after;
+}
+const LINES_HERE = '\u0000';
+
 export function packagesPage(name: string, packages: Image['Packages']): string {
   const escaped = percentEncode(name);
   const rows = packages.map((one) => [

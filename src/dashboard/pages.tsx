@@ -5,15 +5,22 @@
 import { Elysia } from 'elysia';
 import type { HttpDeps } from '../http/deps.ts';
 import { rawQuery } from '../http/entrance.ts';
+import { Catalogue } from '../http/images/catalogue.ts';
 import { readObject } from '../http/objects/object-chunks.ts';
-import { pageReply } from '../http/page-reply.ts';
+import { longPageReply, pageReply } from '../http/page-reply.ts';
 import { percentDecodeLoosely } from '../http/percent.ts';
 import { textReply } from '../http/reply.ts';
 import { listingLines } from '../image/listing.ts';
-import { compareVersions } from '../image/version-order.ts';
 import type { ImageEntry } from '../store/types.ts';
 import type { Annotation } from '../wire/messages/image.ts';
-import { computedPage, messagePage, packagesPage, showImagePage, textPage } from './image-page.tsx';
+import {
+  computedPage,
+  longTextPage,
+  messagePage,
+  packagesPage,
+  showImagePage,
+  textPage,
+} from './image-page.tsx';
 import { listDirectoriesPage } from './list-directories.tsx';
 import { listImagesPage } from './list-images.tsx';
 import { statusPage } from './status.tsx';
@@ -28,7 +35,7 @@ export function pages(deps: HttpDeps) {
   const status = statusPage(deps);
   const hidden = { detail: { hide: true } } as const;
 
-  const sorted = () => [...images.entries()].sort((a, b) => compareVersions(a.name, b.name));
+  const catalogue = new Catalogue(images);
   const unknown = (request: Request, name: string) =>
     pageReply(request, messagePage(`Image: ${name} UNKNOWN!`), 404);
 
@@ -85,11 +92,12 @@ export function pages(deps: HttpDeps) {
         rawQuery(request) === 'output=text'
           ? textReply(
               request,
-              sorted()
+              catalogue
+                .all()
                 .map(({ name }) => `${name}\n`)
                 .join(''),
             )
-          : pageReply(request, listImagesPage(sorted())),
+          : pageReply(request, listImagesPage(catalogue.all())),
       hidden,
     )
     .get(
@@ -117,11 +125,9 @@ export function pages(deps: HttpDeps) {
       '/listImage',
       aboutImage(async (entry, request) => {
         const { FileSystem } = await images.decoded(entry.name);
-        const lines = FileSystem ? [...listingLines(FileSystem)] : [];
-        return pageReply(
-          request,
-          textPage(`image ${entry.name}`, `File-system data for image: ${entry.name}`, lines.join('\n')),
-        );
+        const heading = `File-system data for image: ${entry.name}`;
+        const lines = FileSystem ? listingLines(FileSystem) : [];
+        return longPageReply(request, longTextPage(`image ${entry.name}`, heading, lines));
       }),
       hidden,
     )

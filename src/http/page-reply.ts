@@ -1,5 +1,6 @@
 /** Answers that are pages for people: HTML with a policy that lets nothing in from elsewhere. */
 import { textReply } from './reply.ts';
+import { streamedText } from './text-stream.ts';
 
 /** No script but our own files, nothing from other hosts, no frames. */
 const POLICY = [
@@ -12,14 +13,19 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+const HEADERS = {
+  'content-security-policy': POLICY,
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'same-origin',
+  'cache-control': 'no-store',
+};
+const HTML = 'text/html; charset=utf-8';
+
 export function pageReply(request: Request, html: string, status = 200): Response | Promise<Response> {
-  return textReply(request, html, 'text/html; charset=utf-8', {
-    status,
-    headers: {
-      'content-security-policy': POLICY,
-      'x-frame-options': 'DENY',
-      'referrer-policy': 'same-origin',
-      'cache-control': 'no-store',
-    },
-  });
+  return textReply(request, html, HTML, { status, headers: HEADERS });
+}
+
+/** A long page, made while it is sent. */
+export function longPageReply(request: Request, pieces: Iterable<string>): Response {
+  return streamedText(request, pieces, { 'content-type': HTML, ...HEADERS });
 }
