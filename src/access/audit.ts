@@ -7,7 +7,7 @@ import type { ImageServerError } from '../errors.ts';
 import type { Decision } from './decision.ts';
 import type { Identity } from './identity.ts';
 
-export type Transport = 'srpc' | 'srpc+tls' | 'http' | 'https';
+type Transport = 'srpc' | 'srpc+tls' | 'http' | 'https';
 
 /** A call that ended or was refused. */
 export interface AuditedCall {
@@ -49,7 +49,7 @@ const COMPLAINT_INTERVAL_MS = 60_000;
 const cut = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);
 
 /** Whether a call leaves a line. */
-export function isAudited(call: Pick<AuditedCall, 'method' | 'decision'>): boolean {
+function isAudited(call: Pick<AuditedCall, 'method' | 'decision'>): boolean {
   return call.method.mutates || !call.decision.allowed;
 }
 

@@ -10,8 +10,8 @@ import { TAG } from './der.ts';
 import { GROUPS_OID, METHODS_OID } from './extensions.ts';
 import type { KeyPair } from './tls-files.ts';
 
-export type KeyKind = 'ecdsa' | 'rsa' | 'ed25519';
-export type Usage = 'client' | 'server' | 'any';
+type KeyKind = 'ecdsa' | 'rsa' | 'ed25519';
+type Usage = 'client' | 'server' | 'any';
 
 export interface CertificateSpec {
   /** Empty = a subject without common name. */

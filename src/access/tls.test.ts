@@ -4,8 +4,9 @@ import { createServer, connect as dial, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import type { Authorization } from './authorize.ts';
 import { inDays, type Made, makeAuthority, makeClient } from './certificates-fixture.ts';
-import { type Authorization, openTlsServer, type TlsServer } from './tls.ts';
+import { openTlsServer, type TlsServer } from './tls.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tls-test-'));
 const stops: (() => void)[] = [];

@@ -10,7 +10,6 @@ import { type CertificateStatus, certificateStatus, expiryWarning } from './cert
 import { watchFiles } from './file-watch.ts';
 import { type KeyPair, type LoadedTls, loadTls, type TlsFiles } from './tls-files.ts';
 
-export type { Authorization } from './authorize.ts';
 export type { CertificateStatus } from './certificate-status.ts';
 
 export interface TlsServer {
