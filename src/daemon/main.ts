@@ -65,9 +65,11 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   }
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  let reload = () => undefined as void;
+  process.on('SIGHUP', () => reload());
   try {
     const daemon = await startDaemon(flags);
-    process.on('SIGHUP', daemon.reload);
+    reload = daemon.reload;
     await daemon.ready;
     say(`Ready on ${flags.listenAddress}:${daemon.port}`);
     if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
