@@ -65,7 +65,7 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   }
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-  let reload = () => undefined as void;
+  let reload: () => void = () => undefined;
   process.on('SIGHUP', () => reload());
   try {
     const daemon = await startDaemon(flags);
