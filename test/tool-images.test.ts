@@ -45,7 +45,7 @@ async function fail(args: string[], message: string): Promise<void> {
   const { status, stdout, stderr } = await tool(...args);
   expect({ args, status, stdout, stderr }).toEqual({
     args,
-    status: expected,
+    status: 1,
     stdout: '',
     stderr: `${message}\n`,
   });
