@@ -22,6 +22,7 @@ import {
 } from './handshake.ts';
 import { DEFAULT_HTTP_LIMITS, type HttpHandler, type HttpLimits, serveHttp } from './http-connection.ts';
 import { LogThrottle } from './log-throttle.ts';
+import { Turns } from './turns.ts';
 
 export type { HttpHandler, HttpLimits, RequestInfo } from './http-connection.ts';
 
@@ -129,6 +130,7 @@ class PortFront {
   readonly #deadlines = new Deadlines();
   readonly #stopping = new AbortController();
   readonly #refusals: LogThrottle;
+  readonly #handshakes = new Turns();
   #emptied: (() => void) | undefined;
   #srpc = 0;
   #http = 0;
@@ -268,11 +270,15 @@ class PortFront {
     seen: Uint8Array,
     tls: TlsServer,
   ): Promise<TLSSocket | undefined> {
-    this.#deadlines.clear(socket);
+    this.#deadlines.set(socket, this.#limits.tlsHandshakeMs);
     socket.pause();
     if (seen.length > 0) socket.unshift(seen);
+    await this.#handshakes.next();
+    if (socket.destroyed) return undefined;
     try {
-      return await tls.handshake(socket, { timeoutMs: this.#limits.tlsHandshakeMs });
+      const secure = await tls.handshake(socket, { timeoutMs: this.#limits.tlsHandshakeMs });
+      this.#deadlines.clear(socket);
+      return secure;
     } catch (error) {
       this.#tlsFailures++;
       if (socket.bytesRead > 0)
