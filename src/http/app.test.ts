@@ -131,6 +131,19 @@ describe('manners', () => {
       ).toBe(415);
     }));
 
+  test('names: a server without TLS answers to its own only, one with TLS shows its pages under any', async () => {
+    const statuses: number[] = [];
+    for (const insecure of [true, false])
+      await withApp(
+        async (app) => {
+          for (const path of ['/', '/assets/page.css', '/healthz', '/images'])
+            statuses.push((await app.ask(path, { headers: { host: 'other.example' } })).status);
+        },
+        { insecure },
+      );
+    expect(statuses).toEqual([421, 421, 200, 421, 200, 200, 200, 421]);
+  });
+
   test('request ids: the client’s if it is harmless, else ours; in the answer, the problem and the log', () =>
     withApp(async (app) => {
       const mine = await app.ask('/nothing', { headers: { 'x-request-id': 'my-id.1' } });

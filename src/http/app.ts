@@ -21,9 +21,14 @@ import { rpcList } from './rpc/rpc-list.ts';
 import { updateEvents } from './rpc/update-events.ts';
 import { swagger } from './swagger.ts';
 
-/** Paths that pages elsewhere may link to. */
+/** Pages for people and what they are made of: pages elsewhere may link to them. */
 function isPage(path: string): boolean {
-  return path === '/' || path === '/swagger' || path === '/swagger/' || /^\/(?:list|show)[A-Z]/.test(path);
+  return (
+    path === '/' ||
+    /^\/swagger(?:\/|$)/.test(path) ||
+    path.startsWith('/assets/') ||
+    /^\/(?:list|show)[A-Z]/.test(path)
+  );
 }
 
 /** Everything that the document describes. */

@@ -44,14 +44,14 @@ export function checkBrowser(
   request: Request,
   state: RequestState,
   path: string,
-  hostNames: ReadonlySet<string>,
+  hostNames: ReadonlySet<string> | 'any',
   isPage: (path: string) => boolean,
 ): void {
   if (isOpen(path)) return;
   const { headers } = request;
   const host = headers.get('host');
   // Under TLS the certificate's name already defeats rebinding. Without a Host header there is no browser.
-  if (!state.secure && host !== null && !isOurName(host, hostNames))
+  if (!state.secure && host !== null && hostNames !== 'any' && !isOurName(host, hostNames))
     throw new HttpProblem(
       'MISDIRECTED_REQUEST',
       `this server is not called ${JSON.stringify(hostName(host).slice(0, 100))}; its names are set with -httpHostNames`,

@@ -75,7 +75,10 @@ export function entrance(deps: HttpDeps, isPage: (path: string) => boolean) {
         : sent;
       setState(request, state);
       try {
-        checkBrowser(request, state, rawPath(request), deps.hostNames, isPage);
+        const path = rawPath(request);
+        // Pages of a server with TLS are for everybody, under whatever name it has.
+        const names = !deps.insecure && isPage(path) ? 'any' : deps.hostNames;
+        checkBrowser(request, state, path, names, isPage);
         const response = next(request);
         if (response instanceof Promise)
           return response.then(
