@@ -118,13 +118,3 @@ async function receive(
     throw error;
   }
 }
-
-/** One object in memory. */
-export async function fetchBytes(client: SrpcClient, object: WantedObject): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  await downloadObjects(client, [object], () => ({
-    write: (bytes) => void pieces.push(bytes.slice()),
-    done: () => undefined,
-  }));
-  return Buffer.concat(pieces);
-}

@@ -49,7 +49,7 @@ export async function refuseExisting(context: Context, name: string): Promise<vo
 }
 
 /** The empty name gives a sparse image (no filter). */
-export function loadImageFilter(file: string): Filter | null {
+function loadImageFilter(file: string): Filter | null {
   if (file === '') return null;
   const filter = parseFilter(readFileSync(file, 'utf8'));
   compileFilter(filter.FilterLines);
@@ -57,7 +57,7 @@ export function loadImageFilter(file: string): Filter | null {
 }
 
 /** The empty name gives none. */
-export function loadTriggers(file: string): Triggers | null {
+function loadTriggers(file: string): Triggers | null {
   return file === '' ? null : parseTriggers(readFileSync(file, 'utf8'));
 }
 

@@ -19,7 +19,7 @@ import type { Progress } from './progress.ts';
 export type ContentSink = (content: Content) => void | Promise<void>;
 
 const NANOS = 1_000_000_000n;
-export const NO_HASH = '0'.repeat(128);
+const NO_HASH = '0'.repeat(128);
 /** The agent's own directory on managed machines. */
 const SKIPPED = '/.subd';
 const MAX_HASHING = 8;
