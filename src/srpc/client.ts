@@ -64,8 +64,8 @@ class Client implements SrpcClient {
   readonly #socket: Socket;
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
-  #last: Promise<unknown> = Promise.resolve();
-  readonly #gone: Promise<void>;
+  #busy = false;
+  readonly #waiting: (() => void)[] = [];
 
   constructor({ socket, plain, rest }: Established, signal?: AbortSignal) {
     this.#socket = socket;
@@ -73,11 +73,9 @@ class Client implements SrpcClient {
     this.#reader = new SocketReader(socket, { initial: rest, onWait: () => this.#flushQuietly() });
     const abort = () => socket.destroy();
     signal?.addEventListener('abort', abort);
-    this.#gone = new Promise((resolve) => {
-      socket.once('close', () => {
-        signal?.removeEventListener('abort', abort);
-        resolve();
-      });
+    socket.once('close', () => {
+      signal?.removeEventListener('abort', abort);
+      for (const wake of this.#waiting.splice(0)) wake();
     });
     if (signal?.aborted) abort();
   }
@@ -106,17 +104,20 @@ class Client implements SrpcClient {
     return new ImageServerError('UNAVAILABLE', text, failure === undefined ? {} : { cause: failure });
   }
 
-  /** Calls wait for each other: the connection carries one at a time. */
+  /** Calls wait for each other: the connection carries one at a time. Resolves with what ends the turn. */
   async #turn(): Promise<() => void> {
-    const before = this.#last;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last = promise;
-    await Promise.race([before, this.#gone]);
-    if (this.closed) {
-      resolve();
-      throw this.#ended();
-    }
-    return resolve;
+    if (this.#busy && !this.closed) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.closed) throw this.#ended();
+    this.#busy = true;
+    let over = false;
+    return () => {
+      if (over) return;
+      over = true;
+      const next = this.#waiting.shift();
+      // The turn is handed over, so that nobody who comes now is faster.
+      if (next) next();
+      else this.#busy = false;
+    };
   }
 
   /** Begins a call: says the method, waits until it is accepted. */
