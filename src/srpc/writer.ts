@@ -17,6 +17,8 @@ const BIG = 16 * 1024;
 const SMALL_FILE = 32 * 1024;
 /** Pieces in which files are read for TLS, which makes its records from them. */
 const TLS_PIECE = 512 * 1024;
+/** Such pieces kept for reuse by all connections. */
+const SPARE_PIECES = 8;
 /** After a full plain socket an ordinary piece of this size is sent: that it has gone tells that there is room again. */
 const WAIT_PIECE = 4096;
 /** One sendfile takes at most this much, and after so many bytes without a wait others get their turn. */
@@ -191,20 +193,31 @@ export class SocketWriter {
     }
   }
 
-  /** Reads ahead one piece while the one before is being sent. */
+  /** Reads ahead one piece while the one before is being sent; two buffers take turns. */
   async #copyFile(fd: number, start: number, end: number): Promise<void> {
-    let next = readPiece(fd, start, Math.min(end - start, TLS_PIECE));
-    for (let at = start; at < end; ) {
-      const piece = await next;
-      at += piece.length;
-      if (at < end) {
-        next = readPiece(fd, at, Math.min(end - at, TLS_PIECE));
-        // Told when it is waited for; if sending fails before, nobody needs it any more.
-        next.catch(() => undefined);
+    let now = takePiece();
+    let ahead = takePiece();
+    let reading = readInto(now, fd, start, end);
+    // Told when it is waited for; if sending fails before, nobody needs it any more.
+    reading.catch(() => undefined);
+    try {
+      for (let at = start; at < end; ) {
+        const length = await reading;
+        at += length;
+        if (at < end) {
+          reading = readInto(ahead, fd, at, end);
+          reading.catch(() => undefined);
+        }
+        this.#send(now.subarray(0, length));
+        const waiting = this.#emptied();
+        if (waiting) await waiting;
+        [now, ahead] = [ahead, now];
       }
-      this.#send(piece);
-      const waiting = this.ready();
-      if (waiting) await waiting;
+    } finally {
+      // A read may still be under way when sending has failed.
+      await reading.catch(() => undefined);
+      if (this.#socket.writableLength === 0) sparePieces.push(now, ahead);
+      sparePieces.length = Math.min(sparePieces.length, SPARE_PIECES);
     }
   }
 }
@@ -223,16 +236,21 @@ function readFully(fd: number, into: Buffer, at: number, position: number, lengt
   }
 }
 
-/** Reads on a thread of its own: a slow disk delays only this file. */
-function readPiece(fd: number, position: number, length: number): Promise<Buffer> {
+const sparePieces: Buffer[] = [];
+function takePiece(): Buffer {
+  return sparePieces.pop() ?? Buffer.allocUnsafeSlow(TLS_PIECE);
+}
+
+/** Fills the buffer from the file, on a thread of its own: a slow disk delays only this file. Resolves with the bytes. */
+function readInto(piece: Buffer, fd: number, position: number, end: number): Promise<number> {
+  const length = Math.min(end - position, piece.length);
   return new Promise((resolve, reject) => {
-    const piece = Buffer.allocUnsafeSlow(length);
     const step = (filled: number) => {
       read(fd, piece, filled, length - filled, position + filled, (error, count) => {
         if (error) reject(error);
         else if (count === 0) reject(tooShort());
         else if (filled + count < length) step(filled + count);
-        else resolve(piece);
+        else resolve(length);
       });
     };
     step(0);
