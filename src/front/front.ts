@@ -199,7 +199,6 @@ class PortFront {
       if (left > 0) this.#perPeer.set(peer, left);
       else this.#perPeer.delete(peer);
     });
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#deadlines.set(socket, this.#limits.firstBytesMs);
     onBeginning(socket, this.#options.tls !== undefined, (beginning) => this.#begin(socket, peer, beginning));
   }
@@ -384,6 +383,8 @@ class PortFront {
     identity: Identity,
   ): void {
     this.#settle(socket);
+    // Calls may be far apart; HTTP connections have deadlines instead.
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#srpc++;
     this.#options
       .onSrpc({
