@@ -209,6 +209,14 @@ describe('limits', () => {
     await peer.rest();
   });
 
+  test('idle HTTPS: a deadline', async () => {
+    await using server = await startFront({ secure: true, limits: { http: { idleMs: 100 } } });
+    using peer = new RawPeer(await secureTo(server.port));
+    peer.say(GET.replace('Connection: close\r\n', ''));
+    expect(await peer.rest()).toContain('nobody');
+    while (server.front.connections().open > 0) await Bun.sleep(5);
+  });
+
   test('resets at every stage leave nothing behind', async () => {
     await using server = await startFront({ secure: true });
     const { alice } = await certificates();
