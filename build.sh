@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles the one executable: dist/imageserver, and dist/imagetool as another name for it.
+# Compiles the one executable: dist/imageserver, and dist/imagetool and dist/objecttool as other names for it.
 # Needs the dependencies (npm run build installs them first).
 set -eu
 cd "$(dirname "$0")"
@@ -11,4 +11,5 @@ mkdir -p dist
   --outfile dist/imageserver.new src/main.ts >/dev/null
 mv -f dist/imageserver.new dist/imageserver
 ln -sf imageserver dist/imagetool
+ln -sf imageserver dist/objecttool
 ls -l dist/imageserver | awk '{ printf "dist/imageserver, dist/imagetool: %.0f MB\n", $5 / 1048576 }' >&2

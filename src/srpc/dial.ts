@@ -22,7 +22,7 @@ const MAX_ANSWER = 16 * 1024;
 const KEEP_ALIVE_MS = 300_000;
 
 /** The host as it is dialled: everything from `*` on is a remark, brackets belong to IPv6 literals. */
-export function dialledHost(host: string): string {
+function dialledHost(host: string): string {
   return host.replace(/\*.*$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 

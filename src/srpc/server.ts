@@ -46,7 +46,7 @@ export interface SrpcOptions {
   readonly methods?: ReadonlyMap<string, Method>;
 }
 
-export const DEFAULT_METHOD_LINE: LineLimits = { maxBytes: 4096, timeoutMs: 30_000 };
+const DEFAULT_METHOD_LINE: LineLimits = { maxBytes: 4096, timeoutMs: 30_000 };
 /** A peer that is told to go gets so long to read what was sent before, milliseconds. */
 const LINGER_MS = 2_000;
 /** Calls answered without a wait before others get their turn. */
