@@ -8,7 +8,8 @@ import { openTlsServer, type TlsServer } from '../access/tls.ts';
 import type { Method } from '../methods/method.ts';
 import { fakeMethods, NO_SERVICES } from '../srpc/fixture.ts';
 import { serveSrpc } from '../srpc/server.ts';
-import { type Front, type FrontOptions, listenFront, type RefusedPeer } from './front.ts';
+import { listenFront } from './front.ts';
+import type { Front, FrontOptions, RefusedPeer } from './front-options.ts';
 
 export interface Certificates {
   readonly ca: Made;

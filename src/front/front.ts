@@ -30,9 +30,6 @@ import { DEFAULT_HTTP_LIMITS, serveHttp } from './http-connection.ts';
 import { LogThrottle } from './log-throttle.ts';
 import { Turns } from './turns.ts';
 
-export type { Front, FrontOptions, RefusedPeer, SrpcConnection } from './front-options.ts';
-export type { RequestInfo } from './http-connection.ts';
-
 const KEEP_ALIVE_MS = 300_000;
 /**
  * The runtime cannot send a TLS alert once the handshake is over. A client takes the first line it reads for the answer

@@ -15,7 +15,7 @@ import { RequestBody } from './http-body.ts';
 import { BadRequest, parseHead, type RequestHead, readHead } from './http-head.ts';
 
 /** What the front knows of who asks. */
-export interface RequestInfo {
+interface RequestInfo {
   readonly identity: Identity;
   /** Address of the peer without port. */
   readonly peer: string;

@@ -12,7 +12,6 @@ import { RemoteError } from './remote-error.ts';
 import { SocketWriter } from './writer.ts';
 
 export type { ClientTlsOptions, ConnectOptions } from './connect.ts';
-export type { ClientKeyPair } from './dial.ts';
 export { RemoteError } from './remote-error.ts';
 
 /** The two sides of one streaming call. */
@@ -36,7 +35,7 @@ export interface ClientChannel {
   end(): void;
 }
 
-export interface CallOptions {
+interface CallOptions {
   /** The connection is closed if the answer is not there by then. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { GobEncoder } from '../wire/gob/encoder.ts';
 import { CheckImageRequest, CheckImageResponse } from '../wire/messages/imageserver.ts';
+import type { CallRecord } from './call.ts';
 import { Events, fakeMethods, RawPeer, startFakeServer } from './fixture.ts';
-import type { CallRecord } from './server.ts';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 const request = (ImageName: string) => text(new GobEncoder().encode(CheckImageRequest, { ImageName }));

@@ -22,8 +22,6 @@ import { type LineLimits, SocketReader } from './reader.ts';
 import { sendEvents, sendList } from './stream.ts';
 import { SocketWriter } from './writer.ts';
 
-export type { CallRecord } from './call.ts';
-
 export interface SrpcOptions {
   readonly coder: CoderName;
   readonly identity: Identity;

@@ -20,6 +20,7 @@ async function written(
   slow = false,
 ): Promise<{ bytes: Buffer; error: unknown }> {
   let error: unknown;
+  const served = Promise.withResolvers<void>();
   const server = createServer(async (socket) => {
     socket.on('error', () => undefined);
     try {
@@ -30,6 +31,7 @@ async function written(
       error = thrown;
     }
     socket.end();
+    served.resolve();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
@@ -44,6 +46,7 @@ async function written(
     });
     socket.on('close', () => resolve());
   });
+  await served.promise;
   server.close();
   return { bytes: Buffer.concat(chunks), error };
 }
