@@ -1,5 +1,5 @@
 /** Masters and replicas on loopback, ours and the original's, that can be killed and cut off; and how to compare them. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,12 +34,32 @@ export const PEER_DIRECTORY = process.env.IMAGESERVER_PEER_DIR ?? '';
 
 export type Kind = 'ours' | 'original' | 'original-head';
 
+const BINARIES = { original: 'bin', 'original-head': 'bin-head' };
+
+/** Whether servers of this kind can be started here. */
+export const available = (kind: Kind): boolean =>
+  kind === 'ours' ||
+  (PEER_DIRECTORY !== '' && existsSync(join(PEER_DIRECTORY, BINARIES[kind], 'imageserver')));
+
+/** How long a test waits for what must come, milliseconds: a machine busy with other things is no failure. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * A free port below those that the system gives to outgoing connections: a server that is away for a moment finds it
+ * free again.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** One server that keeps its port and directories over restarts. */
@@ -95,14 +115,13 @@ export class Node {
       });
       return;
     }
-    const bin = this.kind === 'original' ? 'bin' : 'bin-head';
     const child = Bun.spawn(
       [join(PEER_DIRECTORY, 'run-original-server'), String(this.port), this.directory, ...this.args],
       {
         stdin: 'ignore',
         stdout: 'pipe',
         stderr: 'pipe',
-        env: { ...process.env, PEER_BIN: join(PEER_DIRECTORY, bin) },
+        env: { ...process.env, PEER_BIN: join(PEER_DIRECTORY, BINARIES[this.kind]) },
       },
     );
     // The server outlives the script and keeps its stderr: only the first line is read.
@@ -112,10 +131,11 @@ export class Node {
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
-    if (this.#ours) {
-      await this.#ours.stop(signal);
-      this.#log += this.#ours.stderr();
+    const ours = this.#ours;
+    if (ours) {
       this.#ours = undefined;
+      await ours.stop(signal);
+      this.#log += ours.stderr();
     }
     if (this.#pid) {
       process.kill(this.#pid, signal);
@@ -363,7 +383,7 @@ const both = (nodes: readonly Node[], look: (node: Node) => Promise<string>) =>
  * Milliseconds until both show the same, to the last byte (the time that looking so closely takes is not counted).
  * Throws after `limitMs` with the differences.
  */
-export async function converged(master: Node, replica: Node, limitMs: number): Promise<number> {
+export async function converged(master: Node, replica: Node, limitMs = PATIENCE_MS): Promise<number> {
   const started = performance.now();
   for (;;) {
     const passed = performance.now() - started;
@@ -390,7 +410,7 @@ const cut = (lines: string[]) => lines.map((line) => line.slice(0, 200)).join('\
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  limitMs = 10_000,
+  limitMs = PATIENCE_MS,
 ): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await condition())) {
@@ -408,7 +428,10 @@ export class Wire {
   down = false;
   /** Cuts everything when this many more bytes have come from the master. */
   cutAfter = Number.POSITIVE_INFINITY;
+  /** This many more bytes come from the master, then nothing, on connections that stay open: until the next cut. */
+  holdAfter = Number.POSITIVE_INFINITY;
   cuts = 0;
+  /** Bytes of the master that were passed on. */
   received = 0;
 
   constructor(target: number) {
@@ -428,8 +451,16 @@ export class Wire {
           this.#sockets.delete(from);
           to.destroy();
         });
-        from.on('data', (chunk) => {
+        from.on('data', (chunk: Buffer) => {
           if (from === far) {
+            if (chunk.length >= this.holdAfter) {
+              from.pause();
+              this.received += this.holdAfter;
+              if (this.holdAfter > 0) to.write(chunk.subarray(0, this.holdAfter));
+              this.holdAfter = 0;
+              return;
+            }
+            this.holdAfter -= chunk.length;
             this.received += chunk.length;
             this.cutAfter -= chunk.length;
             if (this.cutAfter <= 0) {
@@ -456,6 +487,7 @@ export class Wire {
 
   cut(): void {
     this.cuts++;
+    this.holdAfter = Number.POSITIVE_INFINITY;
     for (const socket of this.#sockets) socket.destroy();
   }
   async close(): Promise<void> {

@@ -8,13 +8,13 @@ import { describe, expect, test } from 'bun:test';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { timeFromMillis, ZERO_TIME } from '../src/wire/time.ts';
-import { converged, Dice, type Kind, Node, PEER_DIRECTORY, Wire } from './replication-lab.ts';
+import { available, converged, Dice, type Kind, Node, Wire } from './replication-lab.ts';
 
 const ROUNDS = Number(process.env.IMAGESERVER_ROUNDS ?? 3);
 const SEED = Number(process.env.IMAGESERVER_SEED ?? Date.now() % 1_000_000);
-/** What a machine with nothing else to do needs at most; rounds beyond it are counted. */
+/** What a machine with nothing else to do needs at most; rounds beyond it are counted, and a long series fails then. */
 const GOAL_MS = 5000;
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 60_000;
 
 class Pair {
   readonly names = new Map<string, boolean>();
@@ -114,57 +114,59 @@ const pairs: [Kind, Kind][] = [
   ['original-head', 'ours'],
 ];
 for (const [masterKind, replicaKind] of pairs) {
-  const runIt = masterKind === 'ours' || PEER_DIRECTORY ? describe : describe.skip;
-  runIt(`${replicaKind} behind ${masterKind}`, () => {
-    test(
-      `${ROUNDS} random rounds from seed ${SEED}`,
-      async () => {
-        const master = await Node.start(masterKind);
-        const wire = await Wire.to(master.port);
-        // Rounds delete more than the guard would let pass.
-        const replica = await Node.start(replicaKind, [
-          ...master.replicaArgs(wire.port),
-          '-maximumDeletionFraction=1',
-        ]);
-        const pair = new Pair(master, replica, wire);
-        let slowest = 0;
-        let slowestSeed = 0;
-        let late = 0;
-        try {
-          for (let round = 0; round < ROUNDS; round++) {
-            const seed = SEED + round;
-            const dice = new Dice(seed);
-            const changes = (async () => {
-              for (let i = 4 + dice.below(8); i > 0; i--) await pair.change(dice).catch(() => undefined);
-            })();
-            await new Promise((resolve) => setTimeout(resolve, dice.below(150)));
-            const disturbances: string[] = [];
-            const own = new Dice(seed + 1_000_000_000);
-            for (let i = own.below(3); i >= 0; i--) {
-              disturbances.push(await pair.disturb(own));
-              await new Promise((resolve) => setTimeout(resolve, own.below(100)));
+  describe.skipIf(!available(masterKind) || !available(replicaKind))(
+    `${replicaKind} behind ${masterKind}`,
+    () => {
+      test(
+        `${ROUNDS} random rounds from seed ${SEED}`,
+        async () => {
+          const master = await Node.start(masterKind);
+          const wire = await Wire.to(master.port);
+          // Rounds delete more than the guard would let pass.
+          const replica = await Node.start(replicaKind, [
+            ...master.replicaArgs(wire.port),
+            '-maximumDeletionFraction=1',
+          ]);
+          const pair = new Pair(master, replica, wire);
+          let slowest = 0;
+          let slowestSeed = 0;
+          let late = 0;
+          try {
+            for (let round = 0; round < ROUNDS; round++) {
+              const seed = SEED + round;
+              const dice = new Dice(seed);
+              const changes = (async () => {
+                for (let i = 4 + dice.below(8); i > 0; i--) await pair.change(dice).catch(() => undefined);
+              })();
+              await new Promise((resolve) => setTimeout(resolve, dice.below(150)));
+              const disturbances: string[] = [];
+              const own = new Dice(seed + 1_000_000_000);
+              for (let i = own.below(3); i >= 0; i--) {
+                disturbances.push(await pair.disturb(own));
+                await new Promise((resolve) => setTimeout(resolve, own.below(100)));
+              }
+              await changes;
+              wire.cutAfter = Number.POSITIVE_INFINITY;
+              const passed = await converged(master, replica, LIMIT_MS).catch((error: Error) => {
+                throw new Error(`seed ${seed} (${disturbances.join(', ')}): ${error.message}`);
+              });
+              if (passed > GOAL_MS) late++;
+              if (passed > slowest) {
+                slowest = passed;
+                slowestSeed = seed;
+              }
             }
-            await changes;
-            wire.cutAfter = Number.POSITIVE_INFINITY;
-            const passed = await converged(master, replica, LIMIT_MS).catch((error: Error) => {
-              throw new Error(`seed ${seed} (${disturbances.join(', ')}): ${error.message}`);
-            });
-            if (passed > GOAL_MS) late++;
-            if (passed > slowest) {
-              slowest = passed;
-              slowestSeed = seed;
-            }
+            console.log(
+              `${replicaKind} behind ${masterKind}: ${ROUNDS} rounds from seed ${SEED}, ${pair.names.size} images at the end, slowest convergence ${Math.round(slowest)} ms (seed ${slowestSeed}), ${late} beyond ${GOAL_MS} ms`,
+            );
+            if (process.env.IMAGESERVER_ROUNDS) expect(late).toBe(0);
+          } finally {
+            await Promise.all([master.remove(), replica.remove()]);
+            await wire.close();
           }
-          console.log(
-            `${replicaKind} behind ${masterKind}: ${ROUNDS} rounds from seed ${SEED}, ${pair.names.size} images at the end, slowest convergence ${Math.round(slowest)} ms (seed ${slowestSeed}), ${late} beyond ${GOAL_MS} ms`,
-          );
-          expect(slowest).toBeLessThan(LIMIT_MS);
-        } finally {
-          await Promise.all([master.remove(), replica.remove()]);
-          await wire.close();
-        }
-      },
-      60_000 + ROUNDS * 20_000,
-    );
-  });
+        },
+        120_000 + ROUNDS * 60_000,
+      );
+    },
+  );
 }

@@ -210,7 +210,7 @@ class World {
 
   async settled(): Promise<void> {
     this.up = true;
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 60_000;
     for (;;) {
       const { state, queue, failing } = this.replicator.status();
       const same = this.picture(this.master) === this.picture(this.replica);

@@ -11,11 +11,12 @@ import {
 import { GetImageExpirationRequest, GetImageExpirationResponse } from '../src/wire/messages/imageserver.ts';
 import { timeFromMillis, toMillis, ZERO_TIME } from '../src/wire/time.ts';
 import {
+  available,
   converged,
   Dice,
+  freePort,
   type Kind,
   Node,
-  PEER_DIRECTORY,
   picture,
   sha512,
   until,
@@ -58,8 +59,7 @@ const objectPath = (node: Node, data: Uint8Array) => {
 };
 
 for (const kind of kinds) {
-  const describeKind = kind === 'ours' || PEER_DIRECTORY ? describe : describe.skip;
-  describeKind(`a replica of ${kind}`, () => {
+  describe.skipIf(!available(kind))(`a replica of ${kind}`, () => {
     test('initial copy, then changes within a second', async () => {
       const master = await start(kind);
       const dice = new Dice(1);
@@ -68,14 +68,14 @@ for (const kind of kinds) {
       const shared = dice.bytes(700_000);
       for (const name of ['d/a', 'd/b', 'd/e/c', 'top']) await master.add(name, [shared, ...text(name)]);
       const replica = await start('ours', master.replicaArgs());
-      await converged(master, replica, 5000);
+      await converged(master, replica);
       await master.mkdir('f');
       await master.add('f/x', text('x'), timeFromMillis(Date.now() + 3_600_000));
       await master.delete('d/b');
-      await converged(master, replica, 1000);
+      await converged(master, replica);
       const later = timeFromMillis(Date.now() + 7_200_000);
       await master.setExpiry('f/x', later);
-      await converged(master, replica, 1000);
+      await converged(master, replica);
       const { ExpiresAt } = await replica.with((client) =>
         client.call('ImageServer.GetImageExpiration', GetImageExpirationRequest, GetImageExpirationResponse, {
           ImageName: 'f/x',
@@ -84,7 +84,7 @@ for (const kind of kinds) {
       expect(toMillis(ExpiresAt)).toBe(toMillis(later));
       const status = await statusOf(replica);
       expect(status).toMatchObject({ State: 'live', Failing: [], HeldDeletions: [], QueueLength: 0 });
-      expect(Math.abs(Number(status.ClockSkew))).toBeLessThan(2e9);
+      expect(Math.abs(Number(status.ClockSkew))).toBeLessThan(30e9);
     });
 
     test('deleted and added again under its name', async () => {
@@ -92,25 +92,25 @@ for (const kind of kinds) {
       const wire = await wireTo(master);
       const replica = await start('ours', master.replicaArgs(wire.port));
       await master.add('a', text('first'));
-      await converged(master, replica, 5000);
+      await converged(master, replica);
       // The newest version of the original refuses the name for ever.
       if (kind === 'original-head') return;
       await master.delete('a');
       await master.add('a', text('second'));
-      await converged(master, replica, 1500);
+      await converged(master, replica);
       wire.down = true;
       wire.cut();
       await master.delete('a');
       await master.add('a', text('third'));
       wire.down = false;
-      await converged(master, replica, 5000);
+      await converged(master, replica);
     });
 
     test('a master that comes up empty empties nobody', async () => {
       const master = await start(kind);
       for (let i = 0; i < 8; i++) await master.add(`i${i}`, text(`contents ${i}`));
       const replica = await start('ours', master.replicaArgs());
-      await converged(master, replica, 5000);
+      await converged(master, replica);
       const before = await picture(replica);
       await master.stop();
       const empty = new Node(kind, master.port);
@@ -121,7 +121,7 @@ for (const kind of kinds) {
       await empty.stop();
       await master.start();
       await until('over', async () => (await statusOf(replica)).HeldDeletions.length === 0);
-      await converged(master, replica, 5000);
+      await converged(master, replica);
       expect(await picture(replica)).toBe(before);
     });
 
@@ -137,7 +137,7 @@ for (const kind of kinds) {
       for (const name of ['good:', 'later:'])
         await until(name, async () => (await picture(replica)).includes(name));
       await master.with((client) => upload(client, text('bad')));
-      await converged(master, replica, 8000);
+      await converged(master, replica);
     });
 
     test('an object altered at the master is never taken over', async () => {
@@ -150,7 +150,7 @@ for (const kind of kinds) {
       await until('good', async () => (await picture(replica)).includes('good:'));
       expect(await picture(replica)).not.toContain('bad:');
       writeFileSync(objectPath(master, Buffer.from('these are right')), 'these are right');
-      await converged(master, replica, 8000);
+      await converged(master, replica);
     });
 
     test('cut in the middle of an object', async () => {
@@ -158,12 +158,14 @@ for (const kind of kinds) {
       const objects = Array.from({ length: 30 }, (_, index) => Buffer.alloc(1_000_000, `object ${index} `));
       await master.add('big', objects);
       const wire = await wireTo(master);
-      wire.cutAfter = 20_500_000;
+      wire.holdAfter = 20_500_000;
       const replica = await start('ours', master.replicaArgs(wire.port));
-      await converged(master, replica, 15_000);
-      expect(wire.cuts).toBe(1);
-      // What had arrived was kept: only what was in buffers on its way comes twice.
-      expect(wire.received).toBeLessThan(41_000_000);
+      await until('18 MB', async () => (await statusOf(replica)).ReceivedBytes >= 18_000_000n);
+      const before = wire.received;
+      wire.cut();
+      await converged(master, replica);
+      // Of each of three connections at most one object was not whole: 15 MB at least are kept.
+      expect(wire.received - before).toBeLessThan(16_000_000);
     });
 
     test('uploads to the replica go to the master first', async () => {
@@ -172,18 +174,18 @@ for (const kind of kinds) {
       const dice = new Dice(3);
       const known = dice.bytes(1000);
       const replica = await start('ours', master.replicaArgs());
-      await converged(master, replica, 5000);
+      await converged(master, replica);
       await replica.add('d/one', [known, ...text('one'), dice.bytes(2_000_000)]);
       expect(await picture(master)).toContain('d/one:');
-      await converged(master, replica, 1000);
+      await converged(master, replica);
       // One object that the replica still has, but the master (unless it is ours, which waits longer) no more.
       await master.delete('d/one');
-      await converged(master, replica, 1000);
+      await converged(master, replica);
       await master.collect();
       await replica.add('d/two', [known, ...text('two')]);
-      await converged(master, replica, 1000);
-      for (const refused of [replica.mkdir('x'), replica.delete('d/two')])
-        await expect(refused).rejects.toThrow('go to master');
+      await converged(master, replica);
+      for (const refused of [() => replica.mkdir('x'), () => replica.delete('d/two')])
+        await expect(refused()).rejects.toThrow('go to master');
       await master.stop();
       await expect(replica.add('d/three', text('three'))).rejects.toThrow();
     });
@@ -199,7 +201,7 @@ for (const kind of kinds) {
       await full.stop();
       const roomy = await full.again(master.replicaArgs());
       nodes.push(roomy);
-      await converged(master, roomy, 5000);
+      await converged(master, roomy);
     });
 
     test('archiver', async () => {
@@ -229,12 +231,12 @@ for (const kind of kinds) {
       const master = await start(kind);
       await master.add('a', text('a'));
       const replica = await start('ours', master.replicaArgs());
-      await converged(master, replica, 5000);
+      await converged(master, replica);
       for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
         await master.stop(signal);
         await master.start();
         await master.add(`after ${signal}`, text(signal));
-        await converged(master, replica, 5000);
+        await converged(master, replica);
       }
     });
   });
@@ -245,7 +247,7 @@ describe('our own pair', () => {
     const master = await start('ours');
     for (let i = 0; i < 8; i++) await master.add(`i${i}`, text(`contents ${i}`));
     const replica = await start('ours', master.replicaArgs());
-    await converged(master, replica, 5000);
+    await converged(master, replica);
     await replica.stop();
     for (let i = 0; i < 7; i++) await master.delete(`i${i}`);
     await replica.start();
@@ -259,7 +261,7 @@ describe('our own pair', () => {
       ),
     );
     expect(ImageNames.length).toBe(7);
-    await converged(master, replica, 1000);
+    await converged(master, replica);
   });
 
   test('a corrupt image at the master costs nobody else', async () => {
@@ -283,7 +285,7 @@ describe('our own pair', () => {
     const master = await start('ours');
     for (let i = 0; i < 8; i++) await master.add(`i${i}`, text(`contents ${i}`));
     const replica = await start('ours', master.replicaArgs());
-    await converged(master, replica, 5000);
+    await converged(master, replica);
     const tool = (node: Node, ...args: string[]) =>
       runProgram([
         ...programCommand('imagetool', true),
@@ -297,7 +299,7 @@ describe('our own pair', () => {
     const listed = await tool(master, 'trash');
     expect(listed.stdout).toStartWith('i0  id ');
     expect(await tool(master, 'undelete', 'i0')).toMatchObject({ status: 0, stderr: '' });
-    await converged(master, replica, 2000);
+    await converged(master, replica);
     expect((await tool(master, 'undelete', 'i0')).stderr).toContain('not in the trash: i0');
     await master.delete('i0');
     await master.delete('i1');
@@ -315,23 +317,23 @@ describe('our own pair', () => {
     expect(status.stdout).toContain('deletion held back: i2: the master lists no images');
     expect((await tool(replica, 'release-deletions', 'i2')).stdout).toBe('i2\n');
     expect((await tool(replica, 'release-deletions', 'all')).stdout.split('\n').length).toBe(6);
-    await converged(master, replica, 2000);
+    await converged(master, replica);
   });
 
   test('a chain: the last one gets everything, and not before the middle one has it', async () => {
     const master = await start('ours');
     await master.mkdir('d');
     for (let i = 0; i < 5; i++) await master.add(`d/${i}`, text(`contents ${i}`, 'shared'));
-    const middle = new Node('ours', master.port + 1000, master.replicaArgs());
+    const middle = new Node('ours', await freePort(), master.replicaArgs());
     nodes.push(middle);
     const last = await start('ours', middle.replicaArgs());
     await middle.start();
-    await converged(master, last, 15_000);
+    await converged(master, last);
     await master.add('d/new', text('new'));
-    await converged(master, last, 1500);
+    await converged(master, last);
     await last.add('d/from the end', text('through both'));
-    await converged(master, middle, 1500);
-    await converged(master, last, 1500);
+    await converged(master, middle);
+    await converged(master, last);
   });
 
   test('a replica killed while it copies goes on where it was', async () => {
@@ -339,23 +341,27 @@ describe('our own pair', () => {
     const dice = new Dice(4);
     for (let i = 0; i < 10; i++) await master.add(`i${i}`, [dice.bytes(300_000), dice.bytes(300_000)]);
     const wire = await wireTo(master);
-    const replica = await start('ours', [...master.replicaArgs(wire.port), '-replicationBandwidth=3M']);
-    await until('some', () => wire.received > 3_500_000);
+    wire.holdAfter = 3_500_000;
+    const replica = await start('ours', master.replicaArgs(wire.port));
+    await until('some', async () => (await picture(replica)).includes(': '));
     await replica.stop('SIGKILL');
+    const before = wire.received;
+    wire.cut();
     await replica.start();
-    await converged(master, replica, 10_000);
-    expect(wire.received).toBeLessThan(11_000_000);
+    await converged(master, replica);
+    // At least the image that was complete is not fetched again.
+    expect(wire.received - before).toBeLessThan(10 * 600_000);
   });
 
   test('a damaged object of the replica comes from the master again', async () => {
     const master = await start('ours');
     await master.add('a', text('contents'));
     const replica = await start('ours', master.replicaArgs());
-    await converged(master, replica, 5000);
+    await converged(master, replica);
     await replica.stop();
     rmSync(objectPath(replica, Buffer.from('contents')));
     await replica.start();
-    await converged(master, replica, 5000);
+    await converged(master, replica);
     expect(existsSync(objectPath(replica, Buffer.from('contents')))).toBe(true);
   });
 
@@ -372,7 +378,7 @@ describe('our own pair', () => {
 });
 
 for (const kind of ['original', 'original-head'] as const)
-  (PEER_DIRECTORY ? describe : describe.skip)(`a replica of ours that is ${kind}`, () => {
+  describe.skipIf(!available(kind))(`a replica of ours that is ${kind}`, () => {
     test('initial copy, live changes, injection', async () => {
       const master = await start('ours');
       await master.mkdir('d');
@@ -380,15 +386,15 @@ for (const kind of ['original', 'original-head'] as const)
       await master.add('d/a', [dice.bytes(400_000), ...text('a')]);
       await master.add('d/b', text('b'));
       const replica = await start(kind, master.replicaArgs());
-      await converged(master, replica, 5000);
+      await converged(master, replica);
       await master.add('d/x', text('x'), timeFromMillis(Date.now() + 3_600_000));
       await master.delete('d/b');
       await master.mkdir('d/e');
-      await converged(master, replica, 2000);
+      await converged(master, replica);
       await master.setExpiry('d/x', timeFromMillis(Date.now() + 7_200_000));
-      await converged(master, replica, 2000);
+      await converged(master, replica);
       await replica.add('d/injected', [dice.bytes(300_000), ...text('injected')]);
-      await converged(master, replica, 2000);
+      await converged(master, replica);
       expect(readdirSync(replica.imageDirectory).length).toBeGreaterThan(0);
       expect(statSync(join(replica.imageDirectory, 'd', 'injected')).size).toBeGreaterThan(0);
     });

@@ -217,7 +217,7 @@ describe('images', () => {
     const commit = async () => {
       committed = true;
     };
-    expect(injections.injectImage('d/a', image, commit)).rejects.toThrow('image already exists');
+    await expect(injections.injectImage('d/a', image, commit)).rejects.toThrow('image already exists');
     expect(committed).toBe(false);
     expect([added, failed]).toEqual([[], []]);
   });
@@ -227,9 +227,9 @@ describe('images', () => {
     await injections.injectImage('d/a', image, commit).catch(() => undefined);
     expect(failed).toEqual(['d/a']);
   });
-  test('a change of owner is refused', () => {
+  test('a change of owner is refused', async () => {
     const { injections } = setUp();
-    expect(injections.chownDirectory()).rejects.toThrow(
+    await expect(injections.chownDirectory()).rejects.toThrow(
       'cannot make changes while under replication control, go to master: fake:6971',
     );
   });
