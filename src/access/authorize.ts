@@ -54,27 +54,22 @@ export class Authorizer {
   }
 
   authorize(socket: TLSSocket, required: boolean, now = Date.now()): Authorization {
-    return this.examine(presentedBy(socket), socket.authorized, required, now);
+    return this.examine(presentedBy(socket), required, now);
   }
 
-  /** As `authorize`, on raw certificates (leaf first) and the TLS library's verdict on them. */
-  examine(
-    presented: readonly Uint8Array[],
-    runtimeAgrees: boolean,
-    required: boolean,
-    now: number,
-  ): Authorization {
+  /** As `authorize`, on raw certificates, leaf first. */
+  examine(presented: readonly Uint8Array[], required: boolean, now: number): Authorization {
     if (presented.length === 0)
       return required ? { refused: 'no client certificate', who: 'nobody' } : { identity: STRANGER };
     const hasher = new Bun.CryptoHasher('sha256');
     for (const raw of presented) hasher.update(`${raw.length}:`).update(raw);
-    const key = `${hasher.digest('base64')} ${runtimeAgrees}`;
+    const key = hasher.digest('base64');
     const known = this.#remembered.get(key);
     if (known && now < known.until) return { identity: known.identity };
     let certificates: Certificate[] = [];
     try {
       certificates = presented.map(parseCertificate);
-      const verified = verifyChains(certificates, this.#anchors, now, runtimeAgrees);
+      const verified = verifyChains(certificates, this.#anchors, now);
       if ('refused' in verified)
         return { refused: verified.refused, who: nameOf(certificates[0] as Certificate) };
       const identity = identify(verified.chains, this.trust);

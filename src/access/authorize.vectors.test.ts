@@ -42,7 +42,7 @@ describeWithVectors('recorded permissions', () => {
       });
       test.each(Object.entries(clients))('%s', (name, outcome) => {
         const presented = pem('clients', name, `${name}.cert`).map(({ raw }) => raw);
-        const verdict = authorizer.examine(presented, false, true, now);
+        const verdict = authorizer.examine(presented, true, now);
         if (typeof outcome === 'string') {
           expect(verdict).toHaveProperty('refused');
           if (!('refused' in verdict)) throw new Error('accepted');

@@ -11,6 +11,7 @@ import {
   TAG,
   timeValue,
 } from './der.ts';
+import { readStandardExtensions, type StandardExtensions } from './standard-extensions.ts';
 
 export interface Extension {
   readonly oid: string;
@@ -19,7 +20,9 @@ export interface Extension {
   readonly value: Uint8Array;
 }
 
-export interface Certificate {
+export interface Certificate extends StandardExtensions {
+  /** 1, 2 or 3. */
+  readonly version: number;
   /** For signatures and keys. */
   readonly x509: X509Certificate;
   readonly raw: Uint8Array;
@@ -38,24 +41,12 @@ export interface Certificate {
   readonly notAfter: number;
   readonly signatureAlgorithm: string;
   readonly extensions: readonly Extension[];
-  /** Undefined without basicConstraints. */
-  readonly constraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
-  /** May sign certificates by its keyUsage; true without keyUsage. */
-  readonly maySign: boolean;
-  /** OIDs of the extended key usages; empty without the extension. */
-  readonly usages: readonly string[];
-  readonly nameConstraints: boolean;
 }
 
 const COMMON_NAME = '2.5.4.3';
-const KEY_USAGE = '2.5.29.15';
-const BASIC_CONSTRAINTS = '2.5.29.19';
-const NAME_CONSTRAINTS = '2.5.29.30';
-const EXTENDED_KEY_USAGE = '2.5.29.37';
-/** Bit of keyUsage, counted from the left. */
-const KEY_CERT_SIGN = 5;
 const CONTEXT = { VERSION: 0xa0, ISSUER_ID: 0x81, SUBJECT_ID: 0x82, EXTENSIONS: 0xa3 } as const;
 
+/** The last common name in a name; empty if there is none. Throws DerError for anything in it that is no string. */
 function commonNameOf(name: Uint8Array): string {
   let common = '';
   const sets = only(name, TAG.SEQUENCE);
@@ -64,9 +55,11 @@ function commonNameOf(name: Uint8Array): string {
     while (!set.done) {
       const attribute = new DerReader(set.expect(TAG.SEQUENCE).content);
       const type = oidText(attribute.expect(TAG.OID).content);
-      const value = attribute.next();
+      const element = attribute.next();
+      const value = element.tag === TAG.GENERAL_STRING ? undefined : stringValue(element);
       attribute.finish();
-      if (type === COMMON_NAME) common = stringValue(value) ?? common;
+      if (value === undefined) throw new DerError('a name with something that is no string');
+      if (type === COMMON_NAME) common = value;
     }
   }
   return common;
@@ -83,42 +76,6 @@ function readExtensions(wrapped: Uint8Array): Extension[] {
     one.finish();
     list.push({ oid, critical: flag ? booleanValue(flag.content) : false, value });
   }
-  return list;
-}
-
-function standard(extensions: readonly Extension[], oid: string): Uint8Array | undefined {
-  const found = extensions.filter((extension) => extension.oid === oid);
-  if (found.length > 1) throw new DerError(`extension ${oid} twice`);
-  return found[0]?.value;
-}
-
-function readConstraints(value: Uint8Array | undefined): Certificate['constraints'] {
-  if (!value) return undefined;
-  const reader = only(value, TAG.SEQUENCE);
-  const flag = reader.optional(TAG.BOOLEAN);
-  const length = reader.optional(TAG.INTEGER);
-  reader.finish();
-  return {
-    ca: flag ? booleanValue(flag.content) : false,
-    pathLength: length ? smallInteger(length.content) : undefined,
-  };
-}
-
-function readMaySign(value: Uint8Array | undefined): boolean {
-  if (!value) return true;
-  const reader = new DerReader(value);
-  const [unused = 8, bits = 0] = reader.expect(TAG.BIT_STRING).content;
-  reader.finish();
-  if (unused > 7) throw new DerError('bad bit string');
-  return ((bits << KEY_CERT_SIGN) & 0x80) !== 0;
-}
-
-function readUsages(value: Uint8Array | undefined): string[] {
-  if (!value) return [];
-  const list: string[] = [];
-  const reader = only(value, TAG.SEQUENCE);
-  while (!reader.done) list.push(oidText(reader.expect(TAG.OID).content));
-  if (list.length === 0) throw new DerError('empty list of key usages');
   return list;
 }
 
@@ -148,8 +105,10 @@ export function parseCertificate(der: Uint8Array): Certificate {
   tbs.optional(CONTEXT.SUBJECT_ID);
   const wrapped = tbs.optional(CONTEXT.EXTENSIONS);
   tbs.finish();
-  if (wrapped && (!version || smallInteger(only(version.content, TAG.INTEGER).bytes) !== 2))
-    throw new DerError('extensions in an old certificate');
+  const number = version ? smallInteger(only(version.content, TAG.INTEGER).bytes) + 1 : 1;
+  if (number > 3) throw new DerError('unknown version');
+  if (wrapped && number !== 3) throw new DerError('extensions in an old certificate');
+  commonNameOf(issuer);
 
   const extensions = wrapped ? readExtensions(wrapped.content) : [];
   let x509: X509Certificate;
@@ -159,6 +118,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
     throw new DerError('not a certificate', { cause: error });
   }
   return {
+    version: number,
     x509,
     raw,
     serial: Buffer.from(serial)
@@ -173,18 +133,20 @@ export function parseCertificate(der: Uint8Array): Certificate {
     notAfter,
     signatureAlgorithm: oidText(new DerReader(algorithm.content).expect(TAG.OID).content),
     extensions,
-    constraints: readConstraints(standard(extensions, BASIC_CONSTRAINTS)),
-    maySign: readMaySign(standard(extensions, KEY_USAGE)),
-    usages: readUsages(standard(extensions, EXTENDED_KEY_USAGE)),
-    nameConstraints: standard(extensions, NAME_CONSTRAINTS) !== undefined,
+    ...readStandardExtensions(extensions),
   };
 }
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** All certificates in a PEM text, in its order; other blocks and text between them are skipped. Throws DerError. */
-export function parsePem(text: string): Certificate[] {
+/** The certificates in a PEM text, not taken apart yet; other blocks and text between them are skipped. */
+export function pemBlocks(text: string): Uint8Array[] {
   return Array.from(text.matchAll(PEM), ([block]) =>
-    parseCertificate(Buffer.from(block.replace(/-----[^-]+-----|\s+/g, ''), 'base64')),
+    Buffer.from(block.replace(/-----[^-]+-----|\s+/g, ''), 'base64'),
   );
+}
+
+/** All certificates in a PEM text, in its order. Throws DerError. */
+export function parsePem(text: string): Certificate[] {
+  return pemBlocks(text).map(parseCertificate);
 }

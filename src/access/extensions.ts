@@ -17,7 +17,6 @@ function stringList(value: Uint8Array): string[] {
   return list;
 }
 
-/** The first extension of the kind counts. */
 function listOf(certificate: Certificate, oid: string): string[] {
   const extension = certificate.extensions.find((one) => one.oid === oid);
   return extension ? stringList(extension.value) : [];

@@ -3,7 +3,7 @@ import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { ImageServerError } from '../errors.ts';
-import { type Certificate, parsePem } from './certificate.ts';
+import { type Certificate, parseCertificate, parsePem, pemBlocks } from './certificate.ts';
 import { DerError } from './der.ts';
 import type { Trust } from './identify.ts';
 
@@ -66,36 +66,45 @@ export function readKeyPair(certFile: string, keyFile: string): KeyPair & { chai
   return { cert, key, chain };
 }
 
-/** The certificates of a CA file. */
-function readAuthorities(path: string): Certificate[] {
+/**
+ * The certificates of a CA file. One that cannot be read is left out, as the original does, so that it does not lock out
+ * the clients of all others; `skipped` is told.
+ */
+function readAuthorities(path: string, skipped: (line: string) => void): Certificate[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw failed(`unable to load CA file: "${path}": ${fileProblem(error, path)}`, error);
   }
-  try {
-    const list = parsePem(text);
-    if (list.length > 0) return list;
-  } catch (error) {
-    if (!(error instanceof DerError)) throw error;
-    throw failed(`unable to parse CA file: "${path}": ${error.message}`, error);
+  const list: Certificate[] = [];
+  for (const [index, raw] of pemBlocks(text).entries()) {
+    try {
+      list.push(parseCertificate(raw));
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
+      skipped(`certificate ${index + 1} of CA file "${path}" is left out: ${error.message}`);
+    }
   }
+  if (list.length > 0) return list;
   throw failed(`unable to parse CA file: "${path}": no certificates in it`, undefined);
 }
 
-function readIdentityAuthorities(path: string): Certificate[] | undefined {
+function readIdentityAuthorities(path: string, skipped: (line: string) => void): Certificate[] | undefined {
   if (path === '') return undefined;
   try {
-    return readAuthorities(path);
+    return readAuthorities(path, skipped);
   } catch (error) {
     if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-/** Reads everything anew. Throws UNAVAILABLE with the original's text for the first thing that is wrong. */
-export function loadTls(files: TlsFiles): LoadedTls {
+/**
+ * Reads everything anew; `skipped` is told of certificates in CA files that cannot be used. Throws UNAVAILABLE with the
+ * original's text for the first thing that is wrong.
+ */
+export function loadTls(files: TlsFiles, skipped: (line: string) => void = () => undefined): LoadedTls {
   let loaded: ReturnType<typeof readKeyPair>;
   try {
     loaded = readKeyPair(files.certFile, files.keyFile);
@@ -104,8 +113,8 @@ export function loadTls(files: TlsFiles): LoadedTls {
   }
   const { cert, key, chain } = loaded;
   const trust: Trust = {
-    full: readAuthorities(files.caFile),
-    identity: readIdentityAuthorities(files.identityCaFile),
+    full: readAuthorities(files.caFile, skipped),
+    identity: readIdentityAuthorities(files.identityCaFile, skipped),
   };
   const authorities = [...trust.full, ...(trust.identity ?? [])].map(({ x509 }) => x509.toString());
   try {

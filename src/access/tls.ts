@@ -46,7 +46,7 @@ class Server implements TlsServer {
 
   constructor(readonly options: TlsOptions) {
     const { files } = options;
-    this.#loaded = loadTls(files);
+    this.#loaded = loadTls(files, (line) => this.#skipped(line));
     this.#authorizer = new Authorizer(this.#loaded.trust);
     const paths = [files.certFile, files.keyFile, files.caFile, files.identityCaFile];
     this.#unwatch = watchFiles(
@@ -101,7 +101,7 @@ class Server implements TlsServer {
   reload(): boolean {
     const { log, files } = this.options;
     try {
-      this.#loaded = loadTls(files);
+      this.#loaded = loadTls(files, (line) => this.#skipped(line));
       this.#authorizer = new Authorizer(this.#loaded.trust);
     } catch (error) {
       log(`Certificates not reloaded, the ones loaded before stay in use: ${(error as Error).message}`);
@@ -132,6 +132,10 @@ class Server implements TlsServer {
     return this.certificateStatus(now)
       .map((status) => expiryWarning(status, now))
       .filter((line) => line !== undefined);
+  }
+
+  #skipped(line: string): void {
+    this.options.log(`WARNING: ${line}`);
   }
 
   #warn(): void {

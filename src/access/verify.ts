@@ -1,11 +1,12 @@
 /**
  * Which chains lead from a client's certificate to a CA that we trust. The rules are those of the original's verifier:
  * every certificate in the CA files is an anchor, the peer may send intermediates in any order, every certificate of a
- * chain must be valid now, and every extended key usage along it must permit client authentication. The runtime's own
- * verifier cannot be used because it refuses certificates that only carry anyExtendedKeyUsage; that the peer holds the
- * key is proved by the TLS handshake.
+ * chain must be valid now, every extended key usage along it must permit client authentication, and name constraints are
+ * kept. The runtime's own verifier cannot be used because it refuses certificates that only carry anyExtendedKeyUsage;
+ * that the peer holds the key is proved by the TLS handshake.
  */
 import type { Certificate } from './certificate.ts';
+import { namesKeepTo } from './general-names.ts';
 
 /** From leaf to anchor. */
 export type Chain = readonly Certificate[];
@@ -29,27 +30,14 @@ const SIGNATURES = new Set([
   '1.3.101.112',
 ]);
 
-/** Critical extensions that are dealt with here or that mean nothing for our purpose; any other is refused. */
-const KNOWN_CRITICAL = new Set([
-  '2.5.29.14', // subject key identifier
-  '2.5.29.15', // key usage
-  '2.5.29.17', // alternative names
-  '2.5.29.19', // basic constraints
-  '2.5.29.30', // name constraints
-  '2.5.29.31', // revocation list locations
-  '2.5.29.32', // policies
-  '2.5.29.35', // authority key identifier
-  '2.5.29.37', // extended key usage
-]);
-
 const iso = (time: number) => new Date(time).toISOString().replace('.000Z', 'Z');
 
 /** Why a certificate cannot be part of any chain; undefined if it can. */
 function unusable(certificate: Certificate, now: number): string | undefined {
   if (now > certificate.notAfter) return `expired at ${iso(certificate.notAfter)}`;
   if (now < certificate.notBefore) return `not valid before ${iso(certificate.notBefore)}`;
-  const strange = certificate.extensions.find(({ critical, oid }) => critical && !KNOWN_CRITICAL.has(oid));
-  return strange ? `unknown critical extension ${strange.oid}` : undefined;
+  const { unhandled } = certificate;
+  return unhandled === undefined ? undefined : `unknown critical extension ${unhandled}`;
 }
 
 function permitsClients(certificate: Certificate): boolean {
@@ -60,23 +48,49 @@ function permitsClients(certificate: Certificate): boolean {
 const sameKeyAndName = (a: Certificate, b: Certificate) =>
   a.subject === b.subject && a.publicKey === b.publicKey;
 
+/** Whether the names of a chain keep to what binds the CA that is to issue it. */
+function isBoundTo(parent: Certificate, chain: Chain): boolean {
+  const { nameConstraints } = parent;
+  if (!nameConstraints) return true;
+  return [...chain, parent].every(({ alternativeNames }) => namesKeepTo(alternativeNames, nameConstraints));
+}
+
 class ChainSearch {
   readonly chains: Chain[] = [];
   /** Why candidates were rejected, for the log. */
   readonly reasons: string[] = [];
-  #checks = 0;
+  readonly #signatures = new Map<string, boolean>();
+  readonly #intermediates: readonly Certificate[];
 
   constructor(
-    readonly intermediates: readonly Certificate[],
+    presented: readonly Certificate[],
     readonly anchors: readonly Certificate[],
     readonly now: number,
-  ) {}
+  ) {
+    this.#intermediates = this.#rooted(presented);
+  }
+
+  /**
+   * Those of the presented certificates that our CAs signed, themselves or through each other. Looking from the anchors
+   * down, no signature is checked with a key that a stranger chose: such checks can be made expensive.
+   */
+  #rooted(presented: readonly Certificate[]): Certificate[] {
+    const found = new Set<Certificate>();
+    const issuers = [...this.anchors];
+    for (const issuer of issuers)
+      for (const one of presented)
+        if (!found.has(one) && one.issuer === issuer.subject && this.#signed(issuer, one)) {
+          found.add(one);
+          issuers.push(one);
+        }
+    return [...found];
+  }
 
   extend(chain: Chain): void {
     const child = chain[chain.length - 1] as Certificate;
     for (const parent of this.anchors)
       if (this.#issued(parent, child, chain, true)) this.chains.push([...chain, parent]);
-    for (const parent of this.intermediates)
+    for (const parent of this.#intermediates)
       if (this.#issued(parent, child, chain, false)) this.extend([...chain, parent]);
   }
 
@@ -94,14 +108,24 @@ class ChainSearch {
   #maySign(parent: Certificate, chain: Chain, anchor: boolean): string | undefined {
     const { constraints } = parent;
     // An anchor may be of the time before basicConstraints; what a peer sends may not.
-    if (constraints ? !constraints.ca : !anchor || parent.extensions.length > 0) return 'not a CA';
+    if (constraints ? !constraints.ca : !anchor || parent.version === 3) return 'not a CA';
     if (!parent.maySign) return 'may not sign certificates';
     const { pathLength } = constraints ?? {};
-    return pathLength !== undefined && chain.length - 1 > pathLength ? 'chain too long' : undefined;
+    if (pathLength !== undefined && chain.length - 1 > pathLength) return 'chain too long';
+    return isBoundTo(parent, chain) ? undefined : 'name constraints are not met';
   }
 
   #signed(parent: Certificate, child: Certificate): boolean {
-    if (++this.#checks > MAX_SIGNATURE_CHECKS) return false;
+    const pair = `${parent.fingerprint} ${child.fingerprint}`;
+    const known = this.#signatures.get(pair);
+    if (known !== undefined) return known;
+    if (this.#signatures.size >= MAX_SIGNATURE_CHECKS) return false;
+    const good = this.#check(parent, child);
+    this.#signatures.set(pair, good);
+    return good;
+  }
+
+  #check(parent: Certificate, child: Certificate): boolean {
     if (!SIGNATURES.has(child.signatureAlgorithm)) return false;
     try {
       return child.x509.verify(parent.x509.publicKey);
@@ -115,14 +139,11 @@ class ChainSearch {
 /**
  * All chains from `presented[0]` to one of the anchors.
  * @param presented what the peer sent, leaf first, the rest in any order
- * @param runtimeAgrees the TLS library found the chain good as well; demanded where name constraints apply, which only
- *   it knows how to check
  */
 export function verifyChains(
   presented: readonly Certificate[],
   anchors: readonly Certificate[],
   now: number,
-  runtimeAgrees: boolean,
 ): Verified {
   const [leaf, ...intermediates] = presented;
   if (!leaf) return { refused: 'no certificate' };
@@ -134,8 +155,6 @@ export function verifyChains(
   else search.extend([leaf]);
   if (search.chains.length === 0)
     return { refused: ['issued by an unknown CA', ...new Set(search.reasons)].join('; ') };
-  const usable = search.chains.filter((chain) => chain.every(permitsClients));
-  if (usable.length === 0) return { refused: 'not for client authentication' };
-  const chains = usable.filter((chain) => runtimeAgrees || !chain.some((member) => member.nameConstraints));
-  return chains.length === 0 ? { refused: 'name constraints are not met' } : { chains };
+  const chains = search.chains.filter((chain) => chain.every(permitsClients));
+  return chains.length === 0 ? { refused: 'not for client authentication' } : { chains };
 }

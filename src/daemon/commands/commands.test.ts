@@ -82,12 +82,7 @@ describe('init', () => {
       expect(names).toContain(name);
     expect(chain[0]?.usages).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
     // As a replica's client certificate.
-    const verdict = new Authorizer(trust).examine(
-      [chain[0]?.raw ?? new Uint8Array()],
-      false,
-      true,
-      Date.now(),
-    );
+    const verdict = new Authorizer(trust).examine([chain[0]?.raw ?? new Uint8Array()], true, Date.now());
     expect(verdict).toMatchObject({
       identity: { methods: expect.arrayContaining(['ImageServer.GetImageUpdates']) },
     });
@@ -143,7 +138,7 @@ describe('certificate', () => {
     const [leaf] = parsePem(pair?.cert ?? '');
     expect(Math.round(((leaf?.notAfter ?? 0) - Date.now()) / 86_400_000)).toBe(10);
     const { trust } = loadTls(serverFiles());
-    const verdict = new Authorizer(trust).examine([leaf?.raw ?? new Uint8Array()], true, true, Date.now());
+    const verdict = new Authorizer(trust).examine([leaf?.raw ?? new Uint8Array()], true, Date.now());
     if (!('identity' in verdict)) throw new Error(verdict.refused);
     expect(verdict.identity).toMatchObject({
       user: 'alice',

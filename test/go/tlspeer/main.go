@@ -19,6 +19,7 @@ var (
 	address  = flag.String("address", "127.0.0.1:6971", "host:port")
 	certFile = flag.String("cert", "", "certificate (chain); empty = none")
 	keyFile  = flag.String("key", "", "its key")
+	raw      = flag.Bool("raw", false, "show the certificates as they are, without looking at them")
 	wrongKey = flag.Bool("wrongKey", false, "sign with a key of our own that does not fit the certificate")
 	caFile   = flag.String("CA", "", "verify the server with this CA")
 	name     = flag.String("name", "localhost", "name of the server to verify")
@@ -72,7 +73,11 @@ func config(visit **Visit) (*tls.Config, error) {
 	}
 	var mine *tls.Certificate
 	if *certFile != "" {
-		pair, err := tls.LoadX509KeyPair(*certFile, *keyFile)
+		load := tls.LoadX509KeyPair
+		if *raw {
+			load = loadRaw
+		}
+		pair, err := load(*certFile, *keyFile)
 		if err != nil {
 			return nil, err
 		}
