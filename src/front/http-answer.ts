@@ -12,7 +12,7 @@ export interface AnswerContext {
   readonly modern: boolean;
   /** The connection can go on after this answer. */
   readonly keepAlive: boolean;
-  /** Called around waits for a client that does not take what it is sent. */
+  /** Called around waits for a client that does not take what it is sent; again with true when it has taken some. */
   readonly waiting: (waiting: boolean) => void;
   /** Called with what can be stopped when the client goes. */
   readonly onSource: (cancel: (() => void) | undefined) => void;
@@ -104,7 +104,8 @@ async function sendFile(response: Response, range: FileRange, context: AnswerCon
   try {
     if (fstatSync(fd).size < range.end) return await sendAnswer(new Response(null, { status: 500 }), context);
     writer.writeLatin1(headText(response, lengthLine(length), keepAlive, modern));
-    await wait(context, writer.sendFile(fd, range.start, length));
+    const goOn = () => context.waiting(true);
+    await wait(context, writer.sendFile(fd, range.start, length, goOn));
     return keepAlive;
   } finally {
     closeSync(fd);

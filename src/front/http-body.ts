@@ -10,6 +10,13 @@ const MAX_TRAILERS = 8 * 1024;
 const NEWLINE = 10;
 const RETURN = 13;
 
+/** The client stopped sending before the body was complete. */
+export class BodyBrokenOff extends BadRequest {
+  constructor() {
+    super(400, 'the request body broke off');
+  }
+}
+
 export interface BodyEvents {
   /** Called before the first byte is waited for. */
   readonly begin: () => void;
@@ -56,7 +63,7 @@ export class RequestBody {
   }
 
   async #nextLater(): Promise<Uint8Array> {
-    if (!(await this.#wait())) throw new BadRequest(400, 'the request body broke off');
+    if (!(await this.#wait())) throw new BodyBrokenOff();
     return this.#take(this.#reader.some(Math.min(this.#left, PIECE)) as Uint8Array);
   }
 
@@ -87,7 +94,7 @@ export class RequestBody {
         const bytes = this.#reader.take(newline + 1) as Uint8Array;
         return Buffer.from(bytes.buffer, bytes.byteOffset, newline - 1).toString('latin1');
       }
-      if (!(await this.#wait())) throw new BadRequest(400, 'the request body broke off');
+      if (!(await this.#wait())) throw new BodyBrokenOff();
     }
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -335,6 +335,51 @@ describe('answers', () => {
     peer.socket.resetAndDestroy();
     await Promise.all([cancelled.promise, aborted.promise]);
   });
+
+  describe('a client that has closed its side', () => {
+    const half = async (server: Server, said = LAST) => {
+      const peer = await RawPeer.to(server.port);
+      peer.say(said);
+      peer.socket.end();
+      return peer;
+    };
+
+    test('gets its answers', async () => {
+      await using server = await serve(mirror, { goneMs: 20 });
+      using peer = await half(server, `${GET}\r\n${LAST}`);
+      expect(await peer.rest()).toContain('GET /last ');
+    });
+
+    test('ends what may never end', async () => {
+      const cancelled = Promise.withResolvers<void>();
+      await using server = await serve(
+        () =>
+          new Response(
+            new ReadableStream({
+              start: (controller) => controller.enqueue('x'),
+              cancel: () => cancelled.resolve(),
+            }),
+          ),
+        { goneMs: 20 },
+      );
+      using peer = await half(server);
+      await cancelled.promise;
+      // Not as if it were complete.
+      expect(await peer.rest()).toEndWith('1\r\nx\r\n');
+    });
+
+    test('is not waited for for ever', async () => {
+      await using server = await serve(
+        ({ signal }) =>
+          new Promise((resolve) => {
+            signal.addEventListener('abort', () => resolve(new Response('nothing came')));
+          }),
+        { goneMs: 20 },
+      );
+      using peer = await half(server);
+      expect(await peer.rest()).toEndWith('nothing came');
+    });
+  });
 });
 
 describe('deadlines', () => {
@@ -359,6 +404,29 @@ describe('deadlines', () => {
     for (let index = 0; index < 10; index++) peer.say(`${GET}\r\n`);
     while (server.sockets[0]?.destroyed !== true) await Bun.sleep(20);
   });
+
+  test('a client that takes a file slowly has all the time it needs', async () => {
+    const length = 24 * 1024 * 1024;
+    const sparse = join(scratch, 'sparse');
+    writeFileSync(sparse, '');
+    truncateSync(sparse, length);
+    await using server = await serve(() => fileResponse({ path: sparse, start: 0, end: length }), {
+      stallMs: 2_000,
+    });
+    using peer = await RawPeer.to(server.port);
+    const start = performance.now();
+    peer.say(LAST);
+    let got = 0;
+    peer.socket.removeAllListeners('data');
+    for await (const chunk of peer.socket as AsyncIterable<Uint8Array>) {
+      got += chunk.length;
+      // Some 4 MiB a second.
+      await Bun.sleep(chunk.length / 4096);
+    }
+    expect(got).toBeGreaterThan(length);
+    // Else this has shown nothing.
+    expect(performance.now() - start).toBeGreaterThan(3_000);
+  }, 60_000);
 
   test('a slow handler has all the time it needs', async () => {
     await using server = await serve(

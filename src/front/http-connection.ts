@@ -33,12 +33,15 @@ export interface HttpLimits {
   readonly idleMs: number;
   /** Milliseconds without a byte of a body, or without taking a byte of an answer. */
   readonly stallMs: number;
+  /** A client that has closed its side still gets its answer; one that has to wait so many milliseconds has gone. */
+  readonly goneMs: number;
 }
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   headBytes: 32 * 1024,
   headMs: 15_000,
   idleMs: 75_000,
   stallMs: 60_000,
+  goneMs: 5_000,
 };
 
 export interface HttpOptions {
@@ -71,6 +74,8 @@ class HttpConnection {
   #request: AbortController | undefined;
   #cancelSource: (() => void) | undefined;
   #idle = true;
+  /** The client waits for bytes of an answer, not we for the client. */
+  #clientWaits = true;
 
   constructor(
     readonly socket: Socket,
@@ -83,14 +88,41 @@ class HttpConnection {
       onWait: () => this.#flushQuietly(),
     });
     this.#waiting = (waiting) => {
+      this.#clientWaits = !waiting;
       if (waiting) deadlines.set(socket, limits.stallMs);
       else deadlines.clear(socket);
     };
+    socket.once('end', () => this.#watchHalfClosed());
     socket.on('close', () => {
       deadlines.clear(socket);
-      this.#request?.abort();
-      this.#cancelSource?.();
+      this.#giveUp();
     });
+  }
+
+  /** Tells whoever works on the answer that nobody waits for it any more. */
+  #giveUp(): void {
+    this.#request?.abort();
+    this.#cancelSource?.();
+  }
+
+  /**
+   * A client that has gone looks like one that has only said all it has to say. It matters where an answer may never end,
+   * or not begin: after some time in which nothing could be sent, it has gone.
+   */
+  #watchHalfClosed(): void {
+    const { socket } = this;
+    let before = socket.bytesWritten;
+    const watch = setInterval(() => {
+      const now = socket.bytesWritten;
+      if (now === before && this.#clientWaits) {
+        this.#request?.abort();
+        // Not ended as if it were complete.
+        if (this.#cancelSource) socket.destroy();
+      }
+      before = now;
+    }, this.options.limits.goneMs);
+    watch.unref();
+    socket.once('close', () => clearInterval(watch));
   }
 
   async run(): Promise<void> {

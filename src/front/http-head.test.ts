@@ -54,6 +54,11 @@ describe('refused heads', () => {
     ['backslash', `GET /\\x HTTP/1.1\r\n${H}`, 400],
     ['relative target', `GET x HTTP/1.1\r\n${H}`, 400],
     ['asterisk', `GET * HTTP/1.1\r\n${H}`, 400],
+    ['vertical tab before chunked', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: \x0bchunked`, 400],
+    ['no-break space before chunked', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: \xa0chunked`, 501],
+    ['no-break space behind a length', `POST / HTTP/1.1\r\n${H}Content-Length: 5\xa0`, 400],
+    ['two returns', 'GET / HTTP/1.1\r\nHost: x\r\r\n', 400],
+    ['user in absolute form', `GET http://a@b/ HTTP/1.1\r\n${H}`, 400],
     ['strange Expect', `POST / HTTP/1.1\r\n${H}Expect: 200-ok`, 417],
     ['too many headers', `GET / HTTP/1.1\r\n${H}${'A: b\r\n'.repeat(200)}`, 431],
     ['long target', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\n${H}`, 414],
@@ -67,6 +72,17 @@ describe('accepted heads', () => {
   test.each([
     ['GET', `GET /a?b HTTP/1.1\r\n${H}`, { ...plain, method: 'GET', target: '/a?b' }],
     ['absolute form', `GET http://h/a HTTP/1.1\r\n${H}`, { target: '/a' }],
+    [
+      'absolute form: its host counts',
+      `GET http://other:1/a HTTP/1.1\r\n${H}A: b`,
+      {
+        target: '/a',
+        headers: [
+          ['A', 'b'],
+          ['Host', 'other:1'],
+        ],
+      },
+    ],
     ['absolute form without path', `GET http://h HTTP/1.1\r\n${H}`, { target: '/' }],
     ['absolute form with query only', `GET http://h?q HTTP/1.1\r\n${H}`, { target: '/?q' }],
     ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${H}`, { target: '/' }],

@@ -37,6 +37,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
 const BAD_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
+/** What may surround a value; whatever else others take for blank stays, and is refused where it matters. */
+const BLANKS = /^[ \t]+|[ \t]+$/g;
 
 /**
  * Text of the next head without the empty line that ends it, one character for each byte; undefined if the stream ends
@@ -94,8 +96,14 @@ function takeHead(reader: SocketReader, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, end - 4).toString('latin1');
 }
 
-/** The path and query of a request target. */
-function parseTarget(method: string, target: string): string {
+interface Target {
+  /** Path and query. */
+  readonly path: string;
+  /** Of an absolute target: what counts in place of the Host header. */
+  readonly host?: string;
+}
+
+function parseTarget(method: string, target: string): Target {
   if (target.length > MAX_TARGET) throw new BadRequest(414, 'request target is too long');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: only visible characters may be there
   if (/[\x00-\x20\x7f#\\]/.test(target)) throw new BadRequest(400, 'bad request target');
@@ -103,12 +111,12 @@ function parseTarget(method: string, target: string): string {
     /[\x80-\xff]/g,
     (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-  if (encoded.startsWith('/')) return encoded;
-  if (encoded === '*' && method === 'OPTIONS') return '/';
-  const absolute = /^https?:\/\/[^/?]+(\/.*|\?.*)?$/i.exec(encoded);
+  if (encoded.startsWith('/')) return { path: encoded };
+  if (encoded === '*' && method === 'OPTIONS') return { path: '/' };
+  const absolute = /^https?:\/\/([^/?@]+)(\/.*|\?.*)?$/i.exec(encoded);
   if (!absolute) throw new BadRequest(400, 'bad request target');
-  const [, rest = '/'] = absolute;
-  return rest.startsWith('/') ? rest : `/${rest}`;
+  const [, host = '', rest = '/'] = absolute;
+  return { path: rest.startsWith('/') ? rest : `/${rest}`, host };
 }
 
 /** What the headers say about the body and the connection. */
@@ -175,7 +183,7 @@ export function parseHead(text: string): RequestHead {
     const colon = text.indexOf(':', at);
     if (colon < 0 || colon > end) throw new BadRequest(400, 'bad header line');
     const name = text.slice(at, colon);
-    const value = text.slice(colon + 1, end).trim();
+    const value = text.slice(colon + 1, end).replace(BLANKS, '');
     if (!NAME.test(name) || BAD_VALUE.test(value)) throw new BadRequest(400, 'bad header line');
     if (headers.length === MAX_HEADERS) throw new BadRequest(431, 'too many headers');
     headers.push([name, value]);
@@ -184,9 +192,14 @@ export function parseHead(text: string): RequestHead {
   }
   facts.check(modern);
   if (!METHODS.has(method)) throw new BadRequest(method === 'CONNECT' ? 405 : 501, 'method not supported');
+  const { path, host } = parseTarget(method, target);
+  if (host !== undefined) {
+    const others = headers.filter(([name]) => name.toLowerCase() !== 'host');
+    headers.splice(0, headers.length, ...others, ['Host', host]);
+  }
   return {
     method,
-    target: parseTarget(method, target),
+    target: path,
     modern,
     headers,
     length: facts.chunked ? undefined : (facts.length ?? 0),

@@ -1,5 +1,7 @@
 /** Request bodies, never longer than the route allows. */
 import { ImageServerError } from '../errors.ts';
+import { BodyBrokenOff } from '../front/http-body.ts';
+import { BadRequest } from '../front/http-head.ts';
 
 function tooLarge(limit: number): ImageServerError {
   return new ImageServerError('TOO_LARGE', `request body above ${limit} bytes`);
@@ -22,7 +24,17 @@ export function hasNoBody({ headers }: Request): boolean {
   return length === '0' || (length === null && !headers.has('transfer-encoding'));
 }
 
-/** The chunks of a body; stops reading when the consumer does. Throws CANCELLED if the client goes away. */
+/** What a body that cannot be read to its end is refused with. */
+function bodyError(thrown: unknown): ImageServerError {
+  return thrown instanceof BadRequest && !(thrown instanceof BodyBrokenOff)
+    ? new ImageServerError('INVALID_REQUEST', thrown.message, { cause: thrown })
+    : new ImageServerError('CANCELLED', 'the request body broke off', { cause: thrown });
+}
+
+/**
+ * The chunks of a body; stops reading when the consumer does. Throws CANCELLED if the client goes away, INVALID_REQUEST
+ * if its chunks are malformed.
+ */
 export async function* bodyChunks(request: Request): AsyncGenerator<Uint8Array, void, void> {
   const reader = request.body?.getReader();
   if (!reader) return;
@@ -32,7 +44,7 @@ export async function* bodyChunks(request: Request): AsyncGenerator<Uint8Array, 
       try {
         result = await reader.read();
       } catch (thrown) {
-        throw new ImageServerError('CANCELLED', 'the request body broke off', { cause: thrown });
+        throw bodyError(thrown);
       }
       if (result.done) return;
       if (result.value.length > 0) yield result.value;

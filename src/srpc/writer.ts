@@ -155,10 +155,10 @@ export class SocketWriter {
 
   /**
    * Sends `length` bytes of an open file from `start`. Throws CORRUPT if the file is shorter: the peer was promised more,
-   * the connection cannot go on.
+   * the connection cannot go on. `onProgress` is called whenever the peer has taken more.
    */
-  sendFile(fd: number, start: number, length: number): void | Promise<void> {
-    if (length > SMALL_FILE) return this.#sendBigFile(fd, start, start + length);
+  sendFile(fd: number, start: number, length: number, onProgress?: () => void): void | Promise<void> {
+    if (length > SMALL_FILE) return this.#sendBigFile(fd, start, start + length, onProgress);
     if (this.#used + length > SLAB) this.#emit();
     const slab = this.#room();
     readFully(fd, slab, this.#used, start, length);
@@ -166,9 +166,9 @@ export class SocketWriter {
     return this.ready();
   }
 
-  async #sendBigFile(fd: number, start: number, end: number): Promise<void> {
+  async #sendBigFile(fd: number, start: number, end: number, onProgress?: () => void): Promise<void> {
     await this.flush();
-    if (!this.plain || !canSendfile(this.#socket)) return this.#copyFile(fd, start, end);
+    if (!this.plain || !canSendfile(this.#socket)) return this.#copyFile(fd, start, end, onProgress);
     let at = start;
     let turn = 0;
     const emptied = this.#emptied();
@@ -189,12 +189,13 @@ export class SocketWriter {
         const waiting = this.#emptied();
         if (waiting) await waiting;
       }
+      onProgress?.();
       turn = 0;
     }
   }
 
   /** Reads ahead one piece while the one before is being sent; two buffers take turns. */
-  async #copyFile(fd: number, start: number, end: number): Promise<void> {
+  async #copyFile(fd: number, start: number, end: number, onProgress?: () => void): Promise<void> {
     let now = takePiece();
     let ahead = takePiece();
     let reading = readInto(now, fd, start, end);
@@ -211,6 +212,7 @@ export class SocketWriter {
         this.#send(now.subarray(0, length));
         const waiting = this.#emptied();
         if (waiting) await waiting;
+        onProgress?.();
         [now, ahead] = [ahead, now];
       }
     } finally {
