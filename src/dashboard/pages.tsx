@@ -73,7 +73,8 @@ export function pages(deps: HttpDeps) {
     if (names.length > 1) return textReply(request, 'more than one image\n', undefined, { status: 400 });
     const query = names[0] ?? '';
     const entry = images.get(query) ?? images.get(percentDecodeLoosely(query));
-    if (!entry) return new Response(null, { status: 404 });
+    // The original answers nothing; a browser is shown something.
+    if (!entry) return pageReply(request, messagePage(`Image: ${percentDecodeLoosely(query)} UNKNOWN!`), 404);
     const { Packages } = await images.header(entry.name);
     if (parts.includes('output=text'))
       return textReply(request, Packages.map((one) => `${one.Name} ${one.Version} ${one.Size}\n`).join(''));

@@ -180,11 +180,13 @@ class HttpConnection {
 
   #refuse({ status, message }: BadRequest): void {
     if (this.socket.destroyed || this.socket.writableEnded) return;
-    const body = `${message}\n`;
+    // As the application's own problem documents, which it never gets to make.
+    const title = STATUS_CODES[status];
+    const body = `${JSON.stringify({ type: 'about:blank', title, status, detail: message })}\n`;
     this.#writer.writeLatin1(
       [
         `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-        'content-type: text/plain; charset=utf-8',
+        'content-type: application/problem+json',
         `content-length: ${body.length}`,
         'connection: close',
         '',

@@ -106,6 +106,10 @@ describe('manners', () => {
   test('404, 405 with Allow, OPTIONS without any cross-origin grant', () =>
     withApp(async (app) => {
       expect((await app.ask('/nothing')).status).toBe(404);
+      expect(await code(await app.call('/rpc/ImageServer.Nothing', {}))).toBe('METHOD_NOT_FOUND');
+      const shown = await app.ask('/nothing', { headers: { accept: 'text/html,*/*;q=0.8' } });
+      expect([shown.status, shown.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);
+      expect(await shown.text()).toContain('href="/swagger"');
       const wrong = await app.ask('/rpc/ImageServer.CheckImage');
       expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'OPTIONS, POST']);
       const options = await app.ask(`/objects/${HASH}`, { method: 'OPTIONS' });
@@ -328,7 +332,13 @@ describe('JSON RPC 2.0', () => {
         ['{"jsonrpc":"2.0","method":1,"params":"bar"}', -32600],
         ['{"jsonrpc":"1.0","id":1,"method":"ImageServer.CheckImage"}', -32600],
         ['{"jsonrpc":"2.0","id":1,"method":"foobar"}', -32601],
-        ['{"jsonrpc":"2.0","id":1,"method":"ImageServer.CheckImage","params":[1]}', -32600],
+        ['{"jsonrpc":"2.0","id":1,"method":"ImageServer.CheckImage","params":[1]}', -32602],
+        ['{"jsonrpc":"2.0","id":1,"method":"ImageServer.CheckImage","params":"x"}', -32600],
+        ['{"jsonrpc":"2.0","id":1,"method":"ImageServer.ListImages","params":{"a":1}}', -32602],
+        ['{"jsonrpc":"2.0","id":1,"method":"ImageServer.ListDirectories","params":{"a":1}}', -32602],
+        ['', -32700],
+        ['hello', -32700],
+
         ['{"jsonrpc":"2.0","id":1,"method":"ImageServer.CheckImage","params":{"a":1}}', -32602],
         ['{"jsonrpc":"2.0","id":1,"method":"ImageServer.CheckImage","params":{"a":}}', -32700],
         ['{"jsonrpc":"2.0","id":1,"method":"ImageServer.DeleteImage","params":{"ImageName":"x"}}', -32000],
@@ -339,6 +349,35 @@ describe('JSON RPC 2.0', () => {
           expect.objectContaining({ error: expect.objectContaining({ code: number }) }),
         ]);
       expect(await rpc('[1,2]')).toHaveLength(2);
+      expect(await rpc('{"jsonrpc":"2.0","id":1,"method":"ImageServer.ListImages","params":[]}')).toEqual({
+        jsonrpc: '2.0',
+        result: [],
+        id: 1,
+      });
+    }));
+
+  test('who asked is told wherever it could be read, and never what is no JSON', () =>
+    withApp(async (app) => {
+      const id = async (body: string) =>
+        ((await (await app.call('/rpc', body)).json()) as { id: unknown }).id;
+      expect(await id('{"jsonrpc":"2.0","id":5,"method":1}')).toBe(5);
+      expect(await id('{"jsonrpc":"2.0","id":"a","method":"x","more":1}')).toBe('a');
+      expect(await id('{"jsonrpc":"2.0","id":{},"method":"x"}')).toBeNull();
+      expect(await id('{"jsonrpc":"2.0","id":5,"method":"x","params":{"a":tru}}')).toBeNull();
+      // Too long to be looked at beforehand.
+      const long = `"${'x'.repeat(200_000)}"`;
+      expect(
+        await id(`{"jsonrpc":"2.0","id":5,"method":"ImageServer.CheckImage","params":{"a":${long},}}`),
+      ).toBe(null);
+    }));
+
+  test('of a batch that is no JSON nothing is done', () =>
+    withApp(async (app) => {
+      const make = '{"jsonrpc":"2.0","method":"ImageServer.MakeDirectory","params":{"DirectoryName":"x"}}';
+      expect(await (await app.call('/rpc', `[${make},{"jsonrpc":tru}]`)).json()).toMatchObject({
+        error: { code: -32700 },
+      });
+      expect(app.stores.images.hasDirectory('x')).toBe(false);
     }));
 
   test('an id keeps all its digits', () =>

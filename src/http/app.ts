@@ -3,6 +3,7 @@
  */
 import { Elysia } from 'elysia';
 import { pages } from '../dashboard/pages.tsx';
+import { problemPage } from '../dashboard/problem-page.tsx';
 import { assets } from './assets.ts';
 import type { HttpDeps } from './deps.ts';
 import { entrance } from './entrance.ts';
@@ -50,8 +51,8 @@ function documentedRoutes(deps: HttpDeps): Elysia {
 export function createApp(deps: HttpDeps): Elysia {
   const routes = documentedRoutes(deps);
   return new Elysia({ name: 'imageserver', systemRouter: false })
-    .use(entrance(deps, isPage))
-    .use(errors(deps))
+    .use(entrance(deps, isPage, problemPage))
+    .use(errors(deps, problemPage))
     .use(routes)
     .use(rpcList())
     .use(pages(deps))

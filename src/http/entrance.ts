@@ -7,7 +7,8 @@ import type { Elysia } from 'elysia';
 import { asImageServerError } from '../errors.ts';
 import { checkBrowser } from './browser-guard.ts';
 import type { HttpDeps } from './deps.ts';
-import { HttpProblem, problemResponse, tellInternal } from './problem.ts';
+import { HttpProblem, tellInternal } from './problem.ts';
+import { type ProblemPage, problemReply } from './problem-reply.ts';
 import { beginState, type RequestState, setState } from './request-state.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
@@ -34,7 +35,7 @@ function withoutBody(response: Response): Response {
   return new Response(null, { status: response.status, headers: response.headers });
 }
 
-export function entrance(deps: HttpDeps, isPage: (path: string) => boolean) {
+export function entrance(deps: HttpDeps, isPage: (path: string) => boolean, page?: ProblemPage) {
   return (app: Elysia): Elysia => {
     const peerOf = (request: Request) => () => app.server?.requestIP(request)?.address ?? '';
 
@@ -60,11 +61,11 @@ export function entrance(deps: HttpDeps, isPage: (path: string) => boolean) {
       return answer;
     };
 
-    const fail = (thrown: unknown, state: RequestState): Response => {
-      if (thrown instanceof HttpProblem) return problemResponse(thrown, state.id);
+    const fail = (thrown: unknown, request: Request, state: RequestState): Response => {
+      if (thrown instanceof HttpProblem) return problemReply(request, thrown, state.id, page);
       const error = asImageServerError(thrown);
       tellInternal(deps, error, state.id);
-      return problemResponse(error, state.id);
+      return problemReply(request, error, state.id, page);
     };
 
     const wrapped = (next: Fetch) => (sent: Request) => {
@@ -83,11 +84,11 @@ export function entrance(deps: HttpDeps, isPage: (path: string) => boolean) {
         if (response instanceof Promise)
           return response.then(
             (value) => finish(request, state, start, value),
-            (thrown: unknown) => finish(request, state, start, fail(thrown, state)),
+            (thrown: unknown) => finish(request, state, start, fail(thrown, request, state)),
           );
         return finish(request, state, start, response);
       } catch (thrown) {
-        return finish(request, state, start, fail(thrown, state));
+        return finish(request, state, start, fail(thrown, request, state));
       }
     };
     let made: { next: Fetch; outer: Fetch } | undefined;

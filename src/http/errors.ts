@@ -3,7 +3,8 @@ import type { Elysia } from 'elysia';
 import { asImageServerError, ImageServerError } from '../errors.ts';
 import type { HttpDeps } from './deps.ts';
 import { rawPath } from './entrance.ts';
-import { HttpProblem, problemResponse, tellInternal } from './problem.ts';
+import { HttpProblem, tellInternal } from './problem.ts';
+import { type ProblemPage, problemReply } from './problem-reply.ts';
 import { stateOf } from './request-state.ts';
 
 interface Route {
@@ -34,31 +35,39 @@ function toError(thrown: unknown): ImageServerError | HttpProblem {
   return thrown instanceof HttpProblem ? thrown : asImageServerError(thrown);
 }
 
-export function errors(deps: HttpDeps) {
+/** What is wrong with a path that no route knows. */
+function unknownPath(path: string): ImageServerError | HttpProblem {
+  const method = /^\/rpc\/([^/]+)$/.exec(path)?.[1];
+  return method === undefined
+    ? new HttpProblem('NOT_FOUND', 'there is nothing at this path; /swagger describes what there is')
+    : new ImageServerError('METHOD_NOT_FOUND', `unknown method: ${method.slice(0, 200)}`);
+}
+
+export function errors(deps: HttpDeps, page?: ProblemPage) {
   return (app: Elysia): Elysia => {
     let routes: Route[] | undefined;
     return app.onError(({ error, code, request }) => {
       const state = stateOf(request);
+      const reply = (problem: ImageServerError | HttpProblem) =>
+        problemReply(request, problem, state.id, page);
       if (code === 'NOT_FOUND') {
         routes ??= app.routes.map(({ method, path }) => ({ method, pattern: patternOf(path) }));
         const path = rawPath(request);
         const allow = allowedMethods(routes, path);
-        if (allow.length === 0)
-          return problemResponse(new HttpProblem('NOT_FOUND', 'there is nothing at this path'), state.id);
+        if (allow.length === 0) return reply(unknownPath(path));
         if (request.method === 'OPTIONS')
           return new Response(null, { status: 204, headers: { allow: allow.join(', ') } });
-        return problemResponse(
+        return reply(
           new HttpProblem('METHOD_NOT_ALLOWED', `${request.method} is not for this path`, {
             allow: allow.join(', '),
           }),
-          state.id,
         );
       }
       if (code === 'VALIDATION' || code === 'PARSE' || code === 'INVALID_COOKIE_SIGNATURE')
-        return problemResponse(new ImageServerError('INVALID_REQUEST', 'the request is not valid'), state.id);
+        return reply(new ImageServerError('INVALID_REQUEST', 'the request is not valid'));
       const known = toError(error);
       if (known instanceof ImageServerError) tellInternal(deps, known, state.id);
-      return problemResponse(known, state.id);
+      return reply(known);
     }) as unknown as Elysia;
   };
 }

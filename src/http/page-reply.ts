@@ -13,19 +13,20 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const HEADERS = {
+const HTML = 'text/html; charset=utf-8';
+export const PAGE_HEADERS = {
+  'content-type': HTML,
   'content-security-policy': POLICY,
   'x-frame-options': 'DENY',
   'referrer-policy': 'same-origin',
   'cache-control': 'no-store',
 };
-const HTML = 'text/html; charset=utf-8';
 
 export function pageReply(request: Request, html: string, status = 200): Response | Promise<Response> {
-  return textReply(request, html, HTML, { status, headers: HEADERS });
+  return textReply(request, html, HTML, { status, headers: PAGE_HEADERS });
 }
 
 /** A long page, made while it is sent. */
 export function longPageReply(request: Request, pieces: Iterable<string>): Response {
-  return streamedText(request, pieces, { 'content-type': HTML, ...HEADERS });
+  return streamedText(request, pieces, PAGE_HEADERS);
 }

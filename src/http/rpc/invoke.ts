@@ -1,9 +1,10 @@
 /** One call of any method of the table, from JSON text to JSON text: what JSON RPC and the routes per method share. */
 import { ImageServerError } from '../../errors.ts';
-import type { Call, LinesMethod, Method, UnaryMethod } from '../../methods/method.ts';
+import type { Call, LinesMethod, Method, StreamMethod, UnaryMethod } from '../../methods/method.ts';
 import { Prepared } from '../../methods/method.ts';
 import type { Services } from '../../methods/services.ts';
 import { toJson } from '../../wire/json.ts';
+import { struct } from '../../wire/schema.ts';
 import { slicedJson } from '../text-stream.ts';
 import { decodeImageUpload, decodeParameters } from './decode.ts';
 import { addObjectsJson, getObjectsJson } from './json-channel.ts';
@@ -17,6 +18,20 @@ async function unaryJson(method: UnaryMethod, services: Services, text: string, 
   return reply instanceof Prepared
     ? slicedJson(method.reply, await reply.value())
     : toJson(method.reply, reply);
+}
+
+const Nothing = struct('request', {});
+
+/** For methods that ask for nothing. Throws INVALID_REQUEST naming a field. */
+export function nothingAsked(text: string): void {
+  decodeParameters(Nothing, text);
+}
+
+/** The request of a stream; undefined for those that ask for nothing. Throws INVALID_REQUEST naming the field. */
+export function streamRequest(method: StreamMethod<unknown, unknown>, text: string): unknown {
+  if (method.request) return decodeParameters(method.request, text);
+  nothingAsked(text);
+  return undefined;
 }
 
 /** The names that a lines method answers. */
@@ -33,13 +48,13 @@ export async function invoke(method: Method, services: Services, text: string, c
     case 'imageUpload':
       return toJson(method.reply, await method.handle(services, await decodeImageUpload(text), call));
     case 'lines':
+      nothingAsked(text);
       return JSON.stringify(linesOf(method, services, call));
     case 'stream': {
       if (method.live)
         throw new ImageServerError('INVALID_REQUEST', `this stream never ends; use POST /rpc/${method.name}`);
       const items: string[] = [];
-      const request = method.request ? decodeParameters(method.request, text) : undefined;
-      for await (const item of method.handle(services, request, call)) {
+      for await (const item of method.handle(services, streamRequest(method, text), call)) {
         if (items.length >= MAX_ITEMS)
           throw new ImageServerError(
             'TOO_LARGE',

@@ -1,6 +1,6 @@
 /** JSON RPC 2.0 at POST /rpc: single calls, batches, notifications. */
 import { Elysia } from 'elysia';
-import { asImageServerError, type ImageServerError } from '../../errors.ts';
+import { asImageServerError, ImageServerError } from '../../errors.ts';
 import { methodNamed, runCall } from '../authorize.ts';
 import { readText } from '../body.ts';
 import { checkMediaType } from '../browser-guard.ts';
@@ -14,6 +14,7 @@ import { invoke, throwFailure } from './invoke.ts';
 import { isArrayText, rawItems, rawMembers } from './raw-json.ts';
 
 const MAX_BATCH = 100;
+/** The standard's numbers. */
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
 const METHOD_NOT_FOUND = -32601;
@@ -23,7 +24,6 @@ const INTERNAL_ERROR = -32603;
 const SERVER_ERROR = -32000;
 
 function errorNumber(error: ImageServerError): number {
-  if (error.cause instanceof SyntaxError) return PARSE_ERROR;
   if (error.code === 'INVALID_REQUEST') return INVALID_PARAMS;
   if (error.code === 'METHOD_NOT_FOUND') return METHOD_NOT_FOUND;
   if (error.code === 'INTERNAL') return INTERNAL_ERROR;
@@ -43,35 +43,62 @@ interface Envelope {
   readonly params: string;
 }
 
-/** Throws SyntaxError on what is not JSON; a text tells what is wrong with the envelope. */
-function readEnvelope(text: string): Envelope | string {
-  if (text.trimStart()[0] !== '{') return 'a call must be an object';
+/** What is no request; `id` is there if it could be read. */
+interface NoRequest {
+  readonly id: string | undefined;
+  readonly problem: string;
+}
+
+/** Longer texts are not looked at as a whole before they are decoded, characters. */
+const LONG = 128 * 1024;
+
+/** Throws SyntaxError if a text is not JSON; of long ones only the outermost level is known to be when this returns. */
+function checkSyntax(text: string): void {
+  if (text.length <= LONG) JSON.parse(text);
+}
+
+/** Throws SyntaxError on what is not JSON. */
+function readEnvelope(text: string): Envelope | NoRequest {
+  checkSyntax(text);
+  if (text.trimStart()[0] !== '{') return { id: undefined, problem: 'a call must be an object' };
   const members = rawMembers(text);
   const id = members.get('id');
-  if (id !== undefined && !/^(?:"|-?\d|null$)/.test(id)) return 'id must be a string, a number or null';
-  if (members.get('jsonrpc') !== '"2.0"') return 'jsonrpc must be "2.0"';
+  if (id !== undefined && !/^(?:"|-?\d|null$)/.test(id))
+    return { id: undefined, problem: 'id must be a string, a number or null' };
+  if (id !== undefined) JSON.parse(id);
+  if (members.get('jsonrpc') !== '"2.0"') return { id, problem: 'jsonrpc must be "2.0"' };
   const method = JSON.parse(members.get('method') ?? 'null') as unknown;
-  if (typeof method !== 'string') return 'method must be a string';
+  if (typeof method !== 'string') return { id, problem: 'method must be a string' };
   for (const name of members.keys())
-    if (!['jsonrpc', 'id', 'method', 'params'].includes(name)) return `unknown member: ${name.slice(0, 100)}`;
+    if (!['jsonrpc', 'id', 'method', 'params'].includes(name))
+      return { id, problem: `unknown member: ${name.slice(0, 100)}` };
   const params = members.get('params') ?? '';
-  if (params !== '' && params[0] !== '{') return 'params must be an object (parameters are named)';
+  if (params !== '' && params[0] !== '{' && params[0] !== '[')
+    return { id, problem: 'params must be an object' };
   return { id, method, params };
+}
+
+/** The text of named parameters. Throws INVALID_REQUEST. */
+function namedParameters(params: string): string {
+  if (params[0] !== '[') return params;
+  if (rawItems(params).length === 0) return '';
+  throw new ImageServerError('INVALID_REQUEST', 'parameters are named: params must be an object');
 }
 
 /** One call; answers undefined for notifications. */
 async function answerOne(deps: HttpDeps, request: Request, text: string): Promise<string | undefined> {
-  let envelope: Envelope | string;
+  let envelope: Envelope | NoRequest;
   try {
     envelope = readEnvelope(text);
-    if (typeof envelope !== 'string' && envelope.id !== undefined) JSON.parse(envelope.id);
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
     return failure('null', PARSE_ERROR, 'Parse error');
   }
-  if (typeof envelope === 'string') return failure('null', INVALID_REQUEST, `Invalid Request: ${envelope}`);
-  const { id, method: name, params } = envelope;
+  if ('problem' in envelope)
+    return failure(envelope.id ?? 'null', INVALID_REQUEST, `Invalid Request: ${envelope.problem}`);
+  const { id, method: name } = envelope;
   try {
+    const params = namedParameters(envelope.params);
     const method = methodNamed(name);
     const value = await runCall(deps, request, method, async (call) => {
       const result = await invoke(method, deps.services, params, call);
@@ -83,6 +110,8 @@ async function answerOne(deps: HttpDeps, request: Request, text: string): Promis
     const error = asImageServerError(thrown);
     const requestId = stateOf(request).id;
     tellInternal(deps, error, requestId);
+    // Whether it was a notification cannot be said of what is not JSON.
+    if (error.cause instanceof SyntaxError) return failure('null', PARSE_ERROR, 'Parse error');
     if (id === undefined) return undefined;
     const data = { code: error.code, status: error.httpStatus, requestId };
     return failure(id, errorNumber(error), error.message, data);
@@ -95,6 +124,8 @@ async function answer(deps: HttpDeps, request: Request, text: string): Promise<s
   let calls: string[];
   try {
     calls = rawItems(text);
+    // Before the first one runs.
+    for (const call of calls) checkSyntax(call);
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
     return failure('null', PARSE_ERROR, 'Parse error');

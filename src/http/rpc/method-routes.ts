@@ -10,8 +10,8 @@ import type { HttpDeps } from '../deps.ts';
 import { describeMethod } from '../openapi/method-description.ts';
 import { jsonReply } from '../reply.ts';
 import { bandwidthFromServer, bandwidthToServer } from './bandwidth.ts';
-import { decodeParameters, MAX_CALL } from './decode.ts';
-import { invoke, linesOf, throwFailure } from './invoke.ts';
+import { MAX_CALL } from './decode.ts';
+import { invoke, linesOf, nothingAsked, streamRequest, throwFailure } from './invoke.ts';
 import { itemStream } from './item-stream.ts';
 
 const NDJSON = 'application/x-ndjson';
@@ -39,6 +39,7 @@ async function streamReply(
   const { call, finish } = openCall(deps, request, method, signal);
   try {
     const text = await parametersOf(request, method);
+    if (method.shape === 'lines') nothingAsked(text);
     const options = { live: method.shape === 'stream' && method.live, onEnd: finish, onCancel: cancel };
     const body =
       method.shape === 'lines'
@@ -46,14 +47,10 @@ async function streamReply(
             ...options,
             encode: (name) => `${JSON.stringify(name)}\n`,
           })
-        : itemStream(
-            method.handle(
-              deps.services,
-              method.request ? decodeParameters(method.request, text) : undefined,
-              call,
-            ),
-            { ...options, encode: (item) => `${toJson(method.item, item)}\n` },
-          );
+        : itemStream(method.handle(deps.services, streamRequest(method, text), call), {
+            ...options,
+            encode: (item) => `${toJson(method.item, item)}\n`,
+          });
     return new Response(body, { headers: { 'content-type': NDJSON, 'cache-control': 'no-store' } });
   } catch (thrown) {
     finish(thrown);
