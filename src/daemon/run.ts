@@ -5,6 +5,7 @@ import { createApp, createHandler } from '../http/app.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import type { Method } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
+import { createMetrics } from '../metrics/metrics.ts';
 import { serveSrpc } from '../srpc/server.ts';
 import { openStores } from '../store/open.ts';
 import { VERSION } from '../version.ts';
@@ -77,6 +78,17 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
   const mayCall: HttpDeps['decide'] = (identity, method: Method) => decide(identity, method, access);
   let ready = false;
   const accessLog = openAccessLog(flags, log.write);
+  const metrics = createMetrics({
+    version: VERSION,
+    startedAt,
+    services,
+    ready: () => ready,
+    damageCounts: () => stores.damageCounts(),
+    scrub: () => stores.scrub.progress(),
+    // Asked through the port, which comes last.
+    connections: () => front.connections(),
+    certificates: () => tls?.certificateStatus() ?? [],
+  });
   const http: HttpDeps = {
     services,
     decide: mayCall,
@@ -89,9 +101,15 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     }),
     startedAt,
     logLines: () => log.lines(),
-    onCall: ({ call, secure, ...record }) =>
-      audit.call({ ...record, subject: call?.subject ?? '', transport: secure ? 'https' : 'http' }),
-    ...(accessLog ? { onAccess: accessLog.write } : {}),
+    metrics,
+    onCall: ({ call, secure, ...record }) => {
+      metrics.calls.call(record, 'http');
+      audit.call({ ...record, subject: call?.subject ?? '', transport: secure ? 'https' : 'http' });
+    },
+    onAccess: (record) => {
+      metrics.calls.request(record.status);
+      accessLog?.write(record);
+    },
     onInternalError: (error, id) =>
       log.write(`request ${id} failed: ${String((error.cause as Error)?.stack ?? error)}`),
   };
@@ -114,12 +132,14 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
         services,
         decide: mayCall,
         methodLine: { maxBytes: flags.maximumMethodLine, timeoutMs: toMs(flags.methodLineTimeout) },
-        onCall: ({ call, ...record }) =>
+        onCall: ({ call, ...record }) => {
+          metrics.calls.call(record, 'srpc');
           audit.call({
             ...record,
             subject: call?.subject ?? '',
             transport: connection.plain ? 'srpc' : 'srpc+tls',
-          }),
+          });
+        },
         log: log.write,
       }),
     onRefused: (refused) => audit.refusal(refused),

@@ -61,6 +61,7 @@ export async function withApp(
       readiness: () => readiness,
       startedAt: START,
       logLines: () => ['a line with <b>markup</b>'],
+      metrics: { contentType: 'text/plain', text: async () => 'imageserver_images 1\n' },
       onCall: (record) => calls.push(record),
       onAccess: (record) => accesses.push(record),
       onInternalError: (error) => internalErrors.push(error),

@@ -11,6 +11,7 @@ import { errors } from './errors.ts';
 import { health } from './health.ts';
 import { directories } from './images/directories.ts';
 import { images } from './images/images.ts';
+import { metrics } from './metrics.ts';
 import { getObject } from './objects/get-object.ts';
 import { manyObjects } from './objects/many-objects.ts';
 import { putObject } from './objects/put-object.ts';
@@ -26,6 +27,7 @@ import { swagger } from './swagger.ts';
 function isPage(path: string): boolean {
   return (
     path === '/' ||
+    path === '/metrics' ||
     /^\/swagger(?:\/|$)/.test(path) ||
     path.startsWith('/assets/') ||
     /^\/(?:list|show)[A-Z]/.test(path)
@@ -44,7 +46,8 @@ function documentedRoutes(deps: HttpDeps): Elysia {
     .use(putObject(deps, uploads))
     .use(images(deps))
     .use(directories(deps))
-    .use(health(deps)) as unknown as Elysia;
+    .use(health(deps))
+    .use(metrics(deps)) as unknown as Elysia;
 }
 
 /** The whole application. */

@@ -60,6 +60,7 @@ export interface HttpDeps {
   readonly startedAt: number;
   /** The last lines of the log, oldest first. */
   readonly logLines: () => Iterable<string>;
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
   readonly onCall?: (record: CallRecord) => void;
   readonly onAccess?: (record: AccessRecord) => void;
   /** What went wrong inside; the caller only sees the id. */
