@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { MasterLink, MasterPort } from '../src/replication/master-link.ts';
 import { createReplicator, DEFAULT_REPLICATION, type Replicator } from '../src/replication/replicator.ts';
+import type { DirectoryImageStore } from '../src/store/image-store.ts';
 import { openStores } from '../src/store/open.ts';
-import type { CatalogueEvent, ObjectStore, Stores } from '../src/store/types.ts';
+import type { CatalogueEvent, ObjectStore, ObjectUpload, Stores } from '../src/store/types.ts';
 import { encodeImage, scanImage } from '../src/wire/encoded-image.ts';
 import { type ImageUpdate, Operation } from '../src/wire/messages/imageserver.ts';
 import { isZeroTime, timeFromMillis, ZERO_TIME } from '../src/wire/time.ts';
@@ -51,6 +52,19 @@ async function hashesOf(bytes: Uint8Array): Promise<string[]> {
   );
 }
 
+/** From the trash, unless its time is over. */
+async function undelete({ images }: Pick<Stores, 'images'>, id: string): Promise<void> {
+  await images.undelete(id).catch((thrown: Error) => {
+    if (!thrown.message.endsWith('has expired')) throw thrown;
+  });
+}
+
+interface Upload {
+  readonly lease: ObjectUpload;
+  readonly name: string;
+  readonly data: readonly Buffer[];
+}
+
 class World {
   readonly root = mkdtempSync(join(tmpdir(), 'imageserver-model-'));
   now = START;
@@ -58,6 +72,10 @@ class World {
   replica!: Stores;
   replicator!: Replicator;
   up = true;
+  /** Uploads whose image comes later. */
+  readonly uploads: Upload[] = [];
+  /** Collections that run beside the steps that follow. */
+  readonly beside: Promise<unknown>[] = [];
   #created = 0;
   readonly #ends = new Set<() => void>();
 
@@ -186,17 +204,37 @@ class World {
   }
 
   async add(name: string, contents: readonly string[], expires: boolean): Promise<void> {
-    const { objects, images } = this.master;
-    const upload = objects.upload();
+    const upload = await this.begin(name, contents);
+    await this.finish(upload, expires);
+  }
+
+  /** First half of adding an image: its objects. */
+  async begin(name: string, contents: readonly string[]): Promise<Upload> {
+    const lease = this.master.objects.upload();
     const data = contents.map((one) => Buffer.from(one));
-    for (const one of data) await upload.put({ length: one.length, expected: undefined, data: one });
-    await upload.commit();
+    for (const one of data) await lease.put({ length: one.length, expected: undefined, data: one });
+    await lease.commit();
+    return { lease, name, data };
+  }
+
+  /** Second half: fails if collection has taken an object meanwhile. */
+  async finish({ lease, name, data }: Upload, expires: boolean): Promise<void> {
     const image = imageOf(data, expires ? timeFromMillis(this.now + 60_000) : ZERO_TIME);
-    await images.add(
+    await this.master.images.add(
       name,
       encodeImage({ ...image, CreatedOn: timeFromMillis(START + this.#created++), CreatedBy: 'u' }),
     );
-    upload.close();
+    lease.close();
+  }
+
+  /** What is due at the new time expires on both sides. */
+  async advance(ms: number): Promise<void> {
+    this.now += ms;
+    for (const { images } of [this.master, this.replica]) {
+      const store = images as DirectoryImageStore;
+      store.alarm.check();
+      await store.settled();
+    }
   }
 
   picture({ images }: Stores): string {
@@ -228,7 +266,7 @@ class World {
     for (const stores of [this.master, this.replica]) {
       await stores.objects.collect(() => true);
       for (const { id, name } of stores.images.trash())
-        if (!stores.images.has(name)) await stores.images.undelete(id);
+        if (!stores.images.has(name)) await undelete(stores, id);
       for (const name of stores.images.names())
         for (const hash of await hashesOf((await stores.images.read(name)).bytes))
           expect(sha512(contentsOf(stores.objects, hash))).toBe(hash);
@@ -237,6 +275,7 @@ class World {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.beside);
     await this.replicator.stop();
     await Promise.all([this.master.close(), this.replica.close()]);
     rmSync(this.root, { recursive: true, force: true });
@@ -271,7 +310,7 @@ const others: fc.Arbitrary<Step>[] = [
     named(`undelete ${image}`, async ({ master: { images } }) => {
       const entry = images.trash().findLast((one) => one.name === image);
       if (entry && !images.has(image) && images.hasDirectory(directoryOf(image)))
-        await images.undelete(entry.id);
+        await undelete({ images }, entry.id);
     }),
   ),
   name.map((image) =>
@@ -300,6 +339,29 @@ const others: fc.Arbitrary<Step>[] = [
     ),
   fc.constant(named('collect there', ({ master }) => master.objects.collect(() => true))),
   fc.constant(named('collect here', ({ replica }) => replica.objects.collect(() => true))),
+  fc.constantFrom('master' as const, 'replica' as const).map((side) =>
+    named(`collect at the ${side} beside what follows`, (world) => {
+      world.beside.push(world[side].objects.collect(() => true));
+    }),
+  ),
+  fc
+    .tuple(name, contents)
+    .map(([image, data]) =>
+      named(`begin to upload ${image} ${data}`, async (world) =>
+        world.uploads.push(await world.begin(image, data)),
+      ),
+    ),
+  fc.constant(
+    named('finish an upload', async (world) => {
+      const upload = world.uploads.shift();
+      if (!upload) return;
+      const { images } = world.master;
+      const possible = images.hasDirectory(directoryOf(upload.name)) && !images.has(upload.name);
+      if (possible) await world.finish(upload, false);
+      else upload.lease.close();
+    }),
+  ),
+  fc.constantFrom(1000, 59_999, 61_000).map((ms) => named(`${ms} ms pass`, (world) => world.advance(ms))),
   fc.constant(named('cut', (world) => world.cut())),
   fc.constant(
     named('master goes', (world) => {
@@ -315,6 +377,7 @@ const others: fc.Arbitrary<Step>[] = [
   fc.constant(
     named('restart replica', async (world) => {
       await world.replicator.stop();
+      await Promise.all(world.beside);
       await world.replica.close();
       world.replica = await world.open('r');
       world.follow();
@@ -324,6 +387,9 @@ const others: fc.Arbitrary<Step>[] = [
     named('restart master', async (world) => {
       world.up = false;
       world.cut();
+      // Uploads end with their server.
+      for (const { lease } of world.uploads.splice(0)) lease.close();
+      await Promise.all(world.beside);
       await world.master.close();
       world.master = await world.open('m');
       world.up = true;
@@ -343,6 +409,7 @@ test(
           await world.start();
           try {
             for (const step of list) await step(world);
+            for (const upload of world.uploads.splice(0)) upload.lease.close();
             await world.settled();
             await world.replicator.stop();
             await world.verify();
