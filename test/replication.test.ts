@@ -315,6 +315,23 @@ describe('our own pair', () => {
     expect(status.status).toBe(1);
     expect(status.stdout).toContain(`replica of 127.0.0.1:${master.port}: live`);
     expect(status.stdout).toContain('deletion held back: i2: the master lists no images');
+    const page = await (await fetch(`http://127.0.0.1:${replica.port}/`)).text();
+    for (const text of [
+      `Replication master: 127.0.0.1:${master.port}`,
+      'Replication state: live, since',
+      'Deletions held back: 6',
+      'i2: the master lists no images',
+      'Replication: 6 deletions are held back and await a decision',
+    ])
+      expect(page).toContain(text);
+    const readiness = await fetch(`http://127.0.0.1:${replica.port}/readiness`);
+    expect([readiness.status, await readiness.text()]).toEqual([
+      200,
+      expect.stringContaining('6 deletions are held back'),
+    ]);
+    expect(await (await fetch(`http://127.0.0.1:${master.port}/`)).text()).toContain(
+      'Replication clients: 1',
+    );
     expect((await tool(replica, 'release-deletions', 'i2')).stdout).toBe('i2\n');
     expect((await tool(replica, 'release-deletions', 'all')).stdout.split('\n').length).toBe(6);
     await converged(master, replica);

@@ -62,5 +62,11 @@ export const DAEMON_FLAGS = {
     90,
     'Use of the file system at which collection stops, percent',
   ),
+  objectServerCleanupStartSize: flag(
+    sizeFlag,
+    0,
+    'Unreferenced data at which collection starts when an object is about to be written; 0 = no limit',
+  ),
+  objectServerCleanupStopSize: flag(sizeFlag, 0, 'Unreferenced data at which that collection stops'),
 } as const;
 export type DaemonFlags = FlagValues<typeof DAEMON_FLAGS>;

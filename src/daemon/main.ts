@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { asImageServerError } from '../errors.ts';
 import { defaults, flagsHelp, HelpWanted, parseFlagFile, parseFlags, UsageError } from '../flags/flags.ts';
 import { VERSION } from '../version.ts';
+import { environmentArgs } from './environment.ts';
 import { DAEMON_FLAGS, type DaemonFlags } from './flags.ts';
 import { startDaemon } from './run.ts';
 
@@ -16,7 +17,7 @@ function readFlags(args: readonly string[]): DaemonFlags {
   const flags = defaults(DAEMON_FLAGS);
   for (const file of FLAG_FILES)
     if (existsSync(file)) parseFlagFile(DAEMON_FLAGS, readFileSync(file, 'utf8'), file, flags);
-  const rest = parseFlags(DAEMON_FLAGS, args, flags);
+  const rest = parseFlags(DAEMON_FLAGS, [...environmentArgs(process.env), ...args], flags);
   if (rest.length > 0) throw new UsageError(`unexpected argument: ${rest[0]}`);
   return flags;
 }

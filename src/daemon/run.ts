@@ -4,6 +4,7 @@ import { listenFront } from '../front/front.ts';
 import { createApp, createHandler } from '../http/app.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import type { Method } from '../methods/method.ts';
+import { replicationConcerns } from '../methods/replication-figures.ts';
 import type { Services } from '../methods/services.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { serveSrpc } from '../srpc/server.ts';
@@ -47,6 +48,8 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     minFreeBytes: flags.minFreeBytes,
     startPercent: flags.objectServerCleanupStartPercent,
     stopPercent: flags.objectServerCleanupStopPercent,
+    startSize: flags.objectServerCleanupStartSize,
+    stopSize: flags.objectServerCleanupStopSize,
     maxUnreferencedBytes: flags.imageServerMaxUnrefData,
     maxUnreferencedAgeMs: toMs(flags.imageServerMaxUnrefAge),
     log: log.write,
@@ -95,10 +98,20 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     insecure: !tls,
     hostNames: ownHostNames(flags),
     version: VERSION,
-    readiness: () => ({
-      ready,
-      reasons: [...(ready ? [] : ['the directories are being read']), ...(tls?.warnings() ?? [])],
-    }),
+    readiness() {
+      const status = replicator?.status();
+      // A replica that has images serves them, whether its master is there or not.
+      const empty = status !== undefined && status.lastReconciled === undefined && stores.images.size === 0;
+      return {
+        ready: ready && !empty,
+        reasons: [
+          ...(ready ? [] : ['the directories are being read']),
+          ...(ready && empty ? ['nothing has come from the master yet'] : []),
+          ...(status ? replicationConcerns(status) : []),
+          ...(tls?.warnings() ?? []),
+        ],
+      };
+    },
     startedAt,
     logLines: () => log.lines(),
     metrics,

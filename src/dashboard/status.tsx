@@ -3,6 +3,7 @@ import { Html } from '@elysiajs/html';
 import type { HttpDeps } from '../http/deps.ts';
 import { formatBytes } from '../image/format.ts';
 import { frame } from './frame.tsx';
+import { replicationPart } from './replication.tsx';
 import { dateText, durationText, percentText } from './words.ts';
 
 /** GetObjects calls at a time, as the original has it; ours does not make callers wait. */
@@ -26,7 +27,7 @@ const kib = (bytes: number) => `${Math.round(bytes / 1024)} KiB`;
 export function statusPage(deps: HttpDeps): () => string {
   let last: CpuView = { at: deps.startedAt, usage: { user: 0, system: 0 } };
   return () => {
-    const { images, objects, activity, master } = deps.services;
+    const { images, objects, activity, master, replication } = deps.services;
     const now = deps.services.now();
     const usage = process.cpuUsage();
     const recent = { user: usage.user - last.usage.user, system: usage.system - last.usage.system };
@@ -89,11 +90,13 @@ export function statusPage(deps: HttpDeps): () => string {
         <section aria-label="Activity">
           {master ? <p safe>{`Replication master: ${master.address}`}</p> : ''}
           <p safe>{`Replication clients: ${activity.updateListeners}`}</p>
+          <p safe>{`Deleted images that can be brought back: ${images.trash().length}`}</p>
           <p safe>{`GetObjects() RPC slots: ${activity.getObjects} out of ${SLOTS}`}</p>
           <p>
             <a href="/swagger">API</a>: try every call out in the browser
           </p>
         </section>
+        {replication ? replicationPart(replication.status()) : ''}
         <ul class="facts" aria-label="Process">
           {facts.map((fact) => (
             <li safe>{fact}</li>

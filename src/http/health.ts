@@ -40,7 +40,7 @@ export function health(deps: HttpDeps) {
           tag: 'Health',
           summary: 'Should this server get traffic?',
           description:
-            '200 once the catalogue is loaded (and, on a replica, the first pass is complete). What is not well follows, one reason a line.',
+            '200 once the catalogue is loaded; a replica that has no images yet is not ready before it has compared itself with its master. What is not well follows, one reason a line.',
           permission: [],
           ok: { description: 'Ready', content: TEXT('ready\n') },
           others: {

@@ -1,17 +1,29 @@
 /** The live stream that replicas follow: everything there is, an end mark, then every change in its real order. */
 
 import { ImageServerError } from '../errors.ts';
-import type { CatalogueEvent } from '../store/types.ts';
+import type { CatalogueEvent, ImageEntry } from '../store/types.ts';
 import { ImageUpdate, Operation } from '../wire/messages/imageserver.ts';
 import { defineStream } from './method.ts';
 
 /** Events a listener may be behind before it is dropped: it then reconnects and gets the whole list. */
-const MAX_BEHIND = 100_000;
+const MAX_BEHIND = 10_000;
 
 const END_OF_LIST: ImageUpdate = Object.freeze({ Name: '', Directory: null, Operation: Operation.AddImage });
 
 /** One update object per event, shared by all listeners, so that the transport encodes it once. */
 const updates = new WeakMap<CatalogueEvent, ImageUpdate>();
+
+/** The same for the images of the list: when a fleet comes back at once, its lists are the same. */
+const listed = new WeakMap<ImageEntry, ImageUpdate>();
+
+function listedUpdateOf(entry: ImageEntry): ImageUpdate {
+  let update = listed.get(entry);
+  if (!update) {
+    update = { Name: entry.name, Directory: null, Operation: Operation.AddImage };
+    listed.set(entry, update);
+  }
+  return update;
+}
 
 function updateOf(event: CatalogueEvent): ImageUpdate {
   let update = updates.get(event);
@@ -57,10 +69,10 @@ export const getImageUpdates = defineStream({
     services.activity.updateListeners++;
     services.log(`New image replication client connected from: ${call.peer}`);
     try {
-      const names = [...services.images.names()];
+      const entries = [...services.images.entries()];
       for (const directory of services.images.directories())
         yield { Name: '', Directory: directory, Operation: Operation.MakeDirectory };
-      for (const name of names) yield { Name: name, Directory: null, Operation: Operation.AddImage };
+      for (const entry of entries) yield listedUpdateOf(entry);
       yield END_OF_LIST;
       services.log('Finished sending initial image list to replication client');
       while (!call.signal.aborted) {

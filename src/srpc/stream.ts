@@ -1,4 +1,5 @@
 /** Streams of values from the server: lists that end, and live events that end only with the connection. */
+import { ImageServerError } from '../errors.ts';
 import type { StreamMethod } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
 import type { SrpcCall } from './call.ts';
@@ -46,6 +47,26 @@ export async function sendList(
   if (method.end !== undefined) await writer.write(coder.encode(method.item, method.end as never));
 }
 
+/** A listener that has not taken what waits for it by then is dropped, milliseconds. */
+const DEAF_MS = 60_000;
+
+/** Waits for a listener that is behind; rejects with the reason why it is dropped. */
+async function listening(blocked: Promise<void>, limitMs: number): Promise<void> {
+  const deaf = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      deaf.reject(
+        new ImageServerError('UNAVAILABLE', `listener has not kept up for ${Math.round(limitMs / 1000)} s`),
+      ),
+    limitMs,
+  );
+  try {
+    await Promise.race([blocked, deaf.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Live events: the first leaves at once and as it is (a thousand listeners gather nothing for it); those that follow in
  * the same turn of the event loop share a write.
@@ -56,11 +77,15 @@ export async function sendEvents(
   coder: Coder,
   writer: SocketWriter,
   call: SrpcCall,
+  deafMs = DEAF_MS,
 ): Promise<void> {
+  let since = performance.now();
+  let count = 0;
   let flushing = false;
   let failure: unknown;
   const flush = () => {
     flushing = false;
+    since = performance.now();
     try {
       // Whether the socket takes more is asked before the next item.
       Promise.resolve(writer.flush()).catch(() => undefined);
@@ -76,9 +101,13 @@ export async function sendEvents(
       : sharedEncoding(method, coder, item as object);
     first = false;
     const blocked = flushing ? writer.write(bytes) : writer.writeAlone(bytes);
-    if (blocked) await blocked;
-    if (flushing) continue;
-    flushing = true;
-    setImmediate(flush);
+    if (blocked) await listening(blocked, deafMs);
+    if (!flushing) {
+      flushing = true;
+      setImmediate(flush);
+    }
+    // A long list lets others have their turn.
+    if ((++count & 31) === 0 && performance.now() - since > TURN_MS)
+      await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -1,7 +1,13 @@
-/** One timer for any number of deadlines. Wall-clock: looks again at least every minute, so jumps and sleep do no harm. */
+/**
+ * One timer for any number of deadlines. They are times of the clock on the wall, which may jump, and a timer stands
+ * still while the machine sleeps: the clock is looked at every second while there are deadlines.
+ */
 
 /** Longest time the timer sleeps, milliseconds. */
-const MAX_SLEEP_MS = 60_000;
+const MAX_SLEEP_MS = 1000;
+
+/** Stale entries kept beyond the number of those that count. */
+const MOST_STALE = 1000;
 
 interface Deadline {
   readonly at: number;
@@ -29,7 +35,8 @@ export class Alarm {
       return;
     }
     this.#current.set(key, at);
-    this.#push({ at, key });
+    if (this.#heap.length > 2 * this.#current.size + MOST_STALE) this.#clear();
+    else this.#push({ at, key });
     this.#arm();
   }
 
@@ -49,6 +56,12 @@ export class Alarm {
     clearTimeout(this.#timer);
     this.#current.clear();
     this.#heap.length = 0;
+  }
+
+  /** Leaves out what is stale: deadlines that were moved many times. */
+  #clear(): void {
+    this.#heap.length = 0;
+    for (const [key, at] of this.#current) this.#push({ at, key });
   }
 
   #arm(): void {

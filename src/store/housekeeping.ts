@@ -21,6 +21,9 @@ export interface HousekeepingOptions {
   readonly maxUnreferencedBytes: number;
   /** How long they are kept, milliseconds, 0 = no limit. */
   readonly maxUnreferencedAgeMs: number;
+  /** Unreferenced bytes at which they are collected, and down to which; 0 = no limit. */
+  readonly startSize: number;
+  readonly stopSize: number;
 }
 
 export class Housekeeping {
@@ -62,9 +65,14 @@ export class Housekeeping {
 
   /** Deletes what exceeds the limits on unreferenced data. */
   async limit(): Promise<void> {
-    const { objects, maxUnreferencedBytes, maxUnreferencedAgeMs, isReady } = this.#options;
+    const { objects, maxUnreferencedBytes, maxUnreferencedAgeMs, startSize, stopSize, isReady } =
+      this.#options;
     if (!isReady()) return;
-    const excess = maxUnreferencedBytes > 0 ? objects.totals().unreferencedBytes - maxUnreferencedBytes : 0;
+    const { unreferencedBytes } = objects.totals();
+    const excess = Math.max(
+      maxUnreferencedBytes > 0 ? unreferencedBytes - maxUnreferencedBytes : 0,
+      startSize > 0 && unreferencedBytes >= startSize ? unreferencedBytes - Math.min(stopSize, startSize) : 0,
+    );
     if (excess > 0) await objects.collect((_count, bytes) => bytes < excess);
     if (maxUnreferencedAgeMs > 0) {
       const before = objects.options.now() - maxUnreferencedAgeMs;

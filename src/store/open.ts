@@ -154,6 +154,8 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       isReady: () => isReady,
       maxUnreferencedBytes: config.maxUnreferencedBytes,
       maxUnreferencedAgeMs: config.maxUnreferencedAgeMs,
+      startSize: config.startSize,
+      stopSize: config.stopSize,
     });
 
     const reconcile = async () => {
