@@ -89,7 +89,15 @@ export const TOOL_FLAGS = {
   fleetManagerHostname: accepted(stringFlag, ''),
   fleetManagerPortNum: accepted(uintFlag, 6977),
 } as const;
-export type ToolFlags = FlagValues<typeof TOOL_FLAGS>;
+
+/** Flags that only objecttool has. */
+export const OBJECT_ONLY_FLAGS = {
+  chunkSize: flag(uintFlag, 65_535, 'Bytes of a chunk in bandwidth tests, at most 65535'),
+  testDuration: flag(durationFlag, 10_000_000_000n, 'How long bandwidth tests take'),
+} as const;
+
+/** What commands go by, whichever program they belong to. */
+export type ToolFlags = FlagValues<typeof TOOL_FLAGS & typeof OBJECT_ONLY_FLAGS>;
 
 /** Flags of objecttool. */
 export const OBJECT_TOOL_FLAGS = {
@@ -101,8 +109,7 @@ export const OBJECT_TOOL_FLAGS = {
   idleTimeout: TOOL_FLAGS.idleTimeout,
   json: TOOL_FLAGS.json,
   detailedExitCodes: TOOL_FLAGS.detailedExitCodes,
-  chunkSize: accepted(uintFlag, 65535),
-  testDuration: accepted(durationFlag, 10_000_000_000n),
+  ...OBJECT_ONLY_FLAGS,
   debug: TOOL_FLAGS.debug,
   logDebugLevel: TOOL_FLAGS.logDebugLevel,
   logDatestamps: TOOL_FLAGS.logDatestamps,

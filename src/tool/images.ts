@@ -9,6 +9,7 @@ import { GetImageRequest, GetImageResponse } from '../wire/messages/imageserver.
 import type { Context } from './command.ts';
 import type { WantedObject } from './download.ts';
 import { scanDirectory } from './scan-directory.ts';
+import { readTextFile } from './text-file.ts';
 
 /** An image of the server, or null; waits for it as long as -timeout says. */
 export async function findImage(context: Context, name: string, withTree: boolean): Promise<Image | null> {
@@ -70,7 +71,7 @@ export async function fetchTree(context: Context, source: string): Promise<FileS
 
 /** Lines of a filter file, compiled; undefined for the empty name. */
 export function loadFilter(file: string): PathFilter | undefined {
-  return file === '' ? undefined : compileFilter(parseFilter(readFileSync(file, 'utf8')).FilterLines);
+  return file === '' ? undefined : compileFilter(parseFilter(readTextFile(file)).FilterLines);
 }
 
 /** Objects a tree needs, each once. */

@@ -1,5 +1,5 @@
 /** What the commands that make images share: existence, filter, triggers, annotations, the tree's finish, submission. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
 import {
   type ComputedFiles,
@@ -20,10 +20,12 @@ import {
   CheckImageRequest,
   CheckImageResponse,
 } from '../wire/messages/imageserver.ts';
-import { timeFromMillis, ZERO_TIME } from '../wire/time.ts';
+import { ZERO_TIME } from '../wire/time.ts';
 import type { Context } from './command.ts';
 import { prefixed } from './errors.ts';
 import { fetchTree } from './images.ts';
+import { readTextFile } from './text-file.ts';
+import { expiryTime } from './time-text.ts';
 import { uploadFile } from './upload.ts';
 
 /** What comes with a new image besides its tree. */
@@ -51,14 +53,14 @@ export async function refuseExisting(context: Context, name: string): Promise<vo
 /** The empty name gives a sparse image (no filter). */
 function loadImageFilter(file: string): Filter | null {
   if (file === '') return null;
-  const filter = parseFilter(readFileSync(file, 'utf8'));
+  const filter = parseFilter(readTextFile(file));
   compileFilter(filter.FilterLines);
   return filter;
 }
 
 /** The empty name gives none. */
 function loadTriggers(file: string): Triggers | null {
-  return file === '' ? null : parseTriggers(readFileSync(file, 'utf8'));
+  return file === '' ? null : parseTriggers(readTextFile(file));
 }
 
 /** A local file becomes an object, a URL stays one; anything else is a mistake. */
@@ -87,7 +89,7 @@ export async function loadExtras(context: Context, filterFile: string, triggerFi
 }
 
 function loadComputedFiles(file: string): ComputedFiles {
-  const text = readFileSync(file, 'utf8');
+  const text = readTextFile(file);
   return file.endsWith('.json') ? parseComputedFilesJson(text) : parseComputedFiles(text);
 }
 
@@ -132,7 +134,7 @@ export function makeImage(tree: FileSystem, extras: Extras): Image {
 export async function submitImage(context: Context, name: string, image: Image): Promise<void> {
   const { requiredPaths, expiresIn } = context.flags;
   if (image.Filter && image.FileSystem) checkRequiredPaths(image.FileSystem, requiredPaths);
-  const ExpiresAt = expiresIn > 0n ? timeFromMillis(Date.now() + Number(expiresIn / 1_000_000n)) : ZERO_TIME;
+  const ExpiresAt = expiryTime(expiresIn);
   const client = await context.client();
   await prefixed('remote error: ', () =>
     client.call('ImageServer.AddImage', AddImageRequest, AddImageResponse, {

@@ -14,12 +14,12 @@ export async function objectSizes(context: Context, hashes: readonly string[]): 
   return hashes.map((_, index) => Number(reply.ObjectSizes[index] ?? 0n));
 }
 
-/** Writes an object to a file, which appears when it is complete, or to stdout. `size` if it is known. */
+/** Writes an object to a file, which appears when it is complete, or to stdout; size if it is known. */
 export async function writeObject(
   context: Context,
   hash: string,
   file: string,
-  size?: number,
+  { size, mode = 0o644 }: { size?: number; mode?: number } = {},
 ): Promise<void> {
   const [length = 0] = size === undefined ? await objectSizes(context, [hash]) : [size];
   if (length === 0) throw new ImageServerError('OBJECT_NOT_FOUND', `unknown object: ${hash}`);
@@ -32,7 +32,7 @@ export async function writeObject(
     return;
   }
   const temporary = `${file}~`;
-  const fd = openSync(temporary, 'w', 0o644);
+  const fd = openSync(temporary, 'w', mode);
   const remove = context.cleanUp(() => rmSync(temporary, { force: true }));
   try {
     await downloadObjects(

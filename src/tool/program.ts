@@ -1,7 +1,7 @@
 /** The programs that are made of a table of commands. */
 import { defaults, type FlagSet, type FlagValues } from '../flags/flags.ts';
 import type { Command } from './command.ts';
-import { OBJECT_TOOL_FLAGS, TOOL_FLAGS, type ToolFlags } from './flags.ts';
+import { OBJECT_ONLY_FLAGS, OBJECT_TOOL_FLAGS, TOOL_FLAGS, type ToolFlags } from './flags.ts';
 import { OBJECT_COMMANDS } from './object-table.ts';
 import { COMMANDS } from './table.ts';
 
@@ -21,7 +21,10 @@ export const IMAGE_TOOL: Program = {
     'Images are named, or given as i:NAME, d:DIRECTORY, f:FILE (an encoded tree) or l:FILE (an encoded image).',
   flags: TOOL_FLAGS,
   commands: COMMANDS,
-  settings: (values) => values as ToolFlags,
+  settings: (values) => ({
+    ...defaults(OBJECT_ONLY_FLAGS),
+    ...(values as FlagValues<typeof TOOL_FLAGS>),
+  }),
 };
 
 export const OBJECT_TOOL: Program = {

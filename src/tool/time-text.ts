@@ -1,7 +1,7 @@
 /** Times as Go prints them: `2026-11-24 06:34:46.15792084 +0000 UTC`. */
 import { dateOfDays } from '../image/calendar.ts';
 import { localZone } from '../image/local-zone.ts';
-import type { GoTime } from '../wire/time.ts';
+import { type GoTime, timeFromMillis, ZERO_TIME } from '../wire/time.ts';
 
 const NANOS = 1_000_000_000n;
 const DAY = 86_400;
@@ -27,4 +27,11 @@ export function timeText({ unixNanos, offset: written }: GoTime): string {
 
   const zone = written === undefined ? 'UTC' : here.offset === offset ? here.name : offsetText(offset);
   return `${String(year).padStart(4, '0')}-${two(month)}-${two(day)} ${clock}${fraction} ${offsetText(offset)} ${zone}`;
+}
+
+/** Now and that many nanoseconds, in the local zone; 0 = never. */
+export function expiryTime(expiresIn: bigint): GoTime {
+  if (expiresIn === 0n) return ZERO_TIME;
+  const { unixNanos } = timeFromMillis(Date.now() + Number(expiresIn / 1_000_000n));
+  return { unixNanos, offset: localZone()(Number(unixNanos / NANOS)).offset };
 }

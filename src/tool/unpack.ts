@@ -58,9 +58,23 @@ class Unpacker {
     return Buffer.concat([Buffer.from(this.directory), encodeText(path === '/' ? '' : path)]);
   }
 
+  /** Where the contents of a computed file are; undefined if it is to be empty. */
+  #computedSource(path: string): Buffer | undefined {
+    const { computedFilesRoot } = this.context.flags;
+    return computedFilesRoot ? Buffer.concat([Buffer.from(computedFilesRoot), encodeText(path)]) : undefined;
+  }
+  #checkComputed(): void {
+    if (!this.context.flags.computedFilesRoot) return;
+    for (const { path, inode } of walkTree(this.tree)) {
+      if (inode.Kind !== 'computed' || existsSync(this.#computedSource(path) as Buffer)) continue;
+      throw new ImageServerError('FILE_NOT_FOUND', `missing computed file: ${path}`);
+    }
+  }
+
   async run(): Promise<void> {
     const { tree, directory, context } = this;
     checkEntryNames(tree);
+    this.#checkComputed();
     if (tree.DirectoryInode.EntryList.some((entry) => entry?.Name === WORK))
       throw new ImageServerError('INVALID_IMAGE', `image contains /${WORK}`);
     if (existsSync(directory)) clearLeftOver(this.#work);
@@ -190,14 +204,12 @@ class Unpacker {
   }
 
   #computed(real: Buffer, path: string, inode: InodeOf<'computed'>): void {
-    const { computedFilesRoot } = this.context.flags;
-    if (computedFilesRoot) {
-      const source = Buffer.concat([Buffer.from(computedFilesRoot), encodeText(path)]);
-      if (!existsSync(source)) throw new ImageServerError('FILE_NOT_FOUND', `missing computed file: ${path}`);
-      copyFileSync(source, real, constants.COPYFILE_EXCL);
-    } else closeSync(openSync(real, NEW_FILE, 0o600));
+    const source = this.#computedSource(path);
+    if (source) copyFileSync(source, real, constants.COPYFILE_EXCL);
+    else closeSync(openSync(real, NEW_FILE, 0o600));
     const fd = openSync(real, constants.O_WRONLY | constants.O_NOFOLLOW);
-    this.#finish(fd, real, { ...inode, MtimeSeconds: 0n, MtimeNanoSeconds: 0 });
+    const MtimeSeconds = source ? BigInt(Math.floor(Date.now() / 1000)) : 0n;
+    this.#finish(fd, real, { ...inode, MtimeSeconds, MtimeNanoSeconds: 0 });
   }
 }
 

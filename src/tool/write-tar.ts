@@ -90,7 +90,8 @@ async function writeComputed(root: string, { path, member }: ArchiveMember, out:
   }
   try {
     const { size } = fstatSync(fd);
-    await out.write(formatHeader({ ...member, size }));
+    const seconds = BigInt(Math.floor(Date.now() / 1000));
+    await out.write(formatHeader({ ...member, size, seconds }));
     const piece = Buffer.allocUnsafe(PIECE);
     for (let at = 0; at < size; ) {
       const read = readSync(fd, piece, 0, Math.min(PIECE, size - at), at);

@@ -17,7 +17,7 @@ export const getFileInImage: Command = {
     if (!inode) throw new ImageServerError('FILE_NOT_FOUND', `file: "${path}" not present in image`);
     if (inode.Kind !== 'regular')
       throw new ImageServerError('INVALID_REQUEST', `file: "${path}" is not a regular file`);
-    if (inode.Size > 0n) await writeObject(context, inode.Hash, outfile, Number(inode.Size));
+    if (inode.Size > 0n) await writeObject(context, inode.Hash, outfile, { size: Number(inode.Size) });
     else if (outfile !== '') writeFileSync(outfile, '', { mode: 0o644 });
     return 0;
   },

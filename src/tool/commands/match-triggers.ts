@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { walkTree } from '../../image/tree.ts';
 import { matchingTriggers, parseTriggers, triggersText } from '../../image/triggers.ts';
 import type { FileSystem } from '../../wire/messages/filesystem.ts';
 import type { Command } from '../command.ts';
 import { fetchTree } from '../images.ts';
+import { readTextFile } from '../text-file.ts';
 
 function* paths(tree: FileSystem): Generator<string> {
   for (const { path } of walkTree(tree)) yield path;
@@ -18,7 +18,7 @@ export const matchTriggers: Command = {
   doing: () => 'matching triggers',
   async run(context, [name = '', file = '']) {
     const tree = await fetchTree(context, name);
-    const triggers = parseTriggers(readFileSync(file, 'utf8'));
+    const triggers = parseTriggers(readTextFile(file));
     await context.out(triggersText(matchingTriggers(triggers, paths(tree))));
     return 0;
   },

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { compileFilter, mergeFilters as mergeAll, parseFilter } from '../../image/filter.ts';
 import type { Command } from '../command.ts';
+import { readTextFile } from '../text-file.ts';
 
 export const mergeFilters: Command = {
   name: 'merge-filters',
@@ -11,7 +11,7 @@ export const mergeFilters: Command = {
   doing: () => 'merging filter',
   async run(context, files) {
     const filters = files.map((file) => {
-      const filter = parseFilter(readFileSync(file, 'utf8'));
+      const filter = parseFilter(readTextFile(file));
       compileFilter(filter.FilterLines);
       return filter;
     });

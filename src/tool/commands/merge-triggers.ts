@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { mergeTriggers as mergeAll, parseTriggers, triggersText } from '../../image/triggers.ts';
 import type { Command } from '../command.ts';
+import { readTextFile } from '../text-file.ts';
 
 export const mergeTriggers: Command = {
   name: 'merge-triggers',
@@ -10,7 +10,7 @@ export const mergeTriggers: Command = {
   summary: 'print the triggers of files with those for one service made one',
   doing: () => 'merging triggers',
   async run(context, files) {
-    const { Triggers } = mergeAll(files.map((file) => parseTriggers(readFileSync(file, 'utf8'))));
+    const { Triggers } = mergeAll(files.map((file) => parseTriggers(readTextFile(file))));
     await context.out(triggersText(Triggers.filter((one) => one !== null)));
     return 0;
   },

@@ -1,7 +1,16 @@
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import type { Command } from '../command.ts';
 import { hashFile } from '../content.ts';
 import { Uploader } from '../upload.ts';
+
+function look(file: string): Stats {
+  try {
+    return statSync(file);
+  } catch (error) {
+    // The name under which the original reports it.
+    throw Object.assign(error as Error, { syscall: 'open' });
+  }
+}
 
 export const add: Command = {
   name: 'add',
@@ -9,12 +18,12 @@ export const add: Command = {
   minArgs: 1,
   maxArgs: Number.POSITIVE_INFINITY,
   summary: 'upload files as objects; what is no file or empty is passed over (-json prints the hashes)',
-  doing: () => 'adding objects',
+  doing: () => 'adding objects hash',
   async run(context, files) {
     const uploader = new Uploader(context);
     const hashes: Record<string, string> = {};
     for (const file of files) {
-      const stat = statSync(file);
+      const stat = look(file);
       if (!stat.isFile() || stat.size === 0) continue;
       const content = await hashFile(file, stat.size, () => undefined);
       hashes[file] = content.hash;

@@ -11,7 +11,7 @@ export const get: Command = {
   doing: () => 'getting object',
   async run(context, [text = '', base = '']) {
     const hash = hashOf(text);
-    await writeObject(context, hash, base === '-' ? '' : `${base}.${hash}`);
+    await writeObject(context, hash, base === '-' ? '' : `${base}.${hash}`, { mode: 0o640 });
     return 0;
   },
 };

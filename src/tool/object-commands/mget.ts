@@ -1,19 +1,11 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImageServerError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { downloadObjects } from '../download.ts';
 import { hashOf } from '../hash-argument.ts';
 import { objectSizes } from '../object-file.ts';
+import { readTextFile } from '../text-file.ts';
 
 export const mget: Command = {
   name: 'mget',
@@ -23,7 +15,7 @@ export const mget: Command = {
   summary: 'write the objects listed in a file into a new directory, one file each',
   doing: () => 'getting objects',
   async run(context, [list = '', directory = '']) {
-    const lines = readFileSync(list, 'utf8').split('\n');
+    const lines = readTextFile(list).split('\n');
     const hashes = [
       ...new Set(lines.filter((line) => line.trim() !== '').map((line) => hashOf(line.trim()))),
     ];
@@ -33,13 +25,13 @@ export const mget: Command = {
     const sizes = await objectSizes(context, hashes);
     const absent = hashes.find((_, index) => sizes[index] === 0);
     if (absent !== undefined) throw new ImageServerError('OBJECT_NOT_FOUND', `unknown object: ${absent}`);
-    mkdirSync(temporary, { mode: 0o755 });
+    mkdirSync(temporary, { mode: 0o700 });
     const remove = context.cleanUp(() => rmSync(temporary, { recursive: true, force: true }));
     await downloadObjects(
       await context.client(),
       hashes.map((hash, index) => ({ hash, size: sizes[index] as number })),
       ({ hash }) => {
-        const fd = openSync(join(temporary, hash), 'wx', 0o644);
+        const fd = openSync(join(temporary, hash), 'wx', 0o640);
         return {
           write(bytes) {
             for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
