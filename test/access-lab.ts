@@ -1,7 +1,9 @@
 /** Servers with TLS for tests: on the recorded certificates, or on an installation that `init` made. */
 import { readFileSync } from 'node:fs';
 import { type RequestOptions, request } from 'node:https';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { programCommand, runProgram, startServer, type TestServer } from './server.ts';
 import { vectorsPath } from './vectors.ts';
 
@@ -111,4 +113,61 @@ export function askHttps(
   asked.on('error', reject);
   asked.end(body);
   return promise;
+}
+
+/** A connection to an endpoint with TLS inside of CONNECT, without any client of ours: lines go in, lines come out. */
+export class LineConnection {
+  #heard = '';
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  private constructor(readonly socket: TLSSocket) {
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      this.#heard += text;
+      this.#wake?.();
+    });
+    const end = () => {
+      this.#ended = true;
+      this.#wake?.();
+    };
+    socket.on('end', end);
+    socket.on('close', end);
+    socket.on('error', end);
+  }
+
+  static open(port: number, path: string, pair: Partial<Pair>): Promise<LineConnection> {
+    const { promise, resolve, reject } = Promise.withResolvers<LineConnection>();
+    const socket = connect({ host: '127.0.0.1', port }, () => socket.write(`CONNECT ${path} HTTP/1.0\n\n`));
+    socket.on('error', reject);
+    socket.once('data', (answer) => {
+      if (!answer.toString().startsWith('HTTP/1.0 200 ')) reject(new Error(answer.toString()));
+      const secure = tlsConnect({ socket, ...pair, rejectUnauthorized: false }, () =>
+        resolve(new LineConnection(secure)),
+      );
+      secure.on('error', reject);
+      secure.on('close', () => socket.destroy());
+    });
+    return promise;
+  }
+
+  /** Says a line; the line that is answered, undefined if the server closed instead. */
+  async ask(line: string): Promise<string | undefined> {
+    this.socket.write(`${line}\n`);
+    for (;;) {
+      const end = this.#heard.indexOf('\n');
+      if (end >= 0) {
+        const answer = this.#heard.slice(0, end);
+        this.#heard = this.#heard.slice(end + 1);
+        return answer;
+      }
+      if (this.#ended) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+  close(): void {
+    this.socket.destroy();
+  }
 }

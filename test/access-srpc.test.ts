@@ -6,6 +6,7 @@ import { connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
 import {
   type Configuration,
   type Granted,
+  LineConnection,
   recordedOutcomes,
   recordedPair,
   startRecorded,
@@ -67,6 +68,28 @@ describeWithVectors('recorded permissions over SRPC', () => {
         },
       );
 
+      test.each(Object.entries(clients))('%s, JSON coder', async (client, outcome) => {
+        const open = () => LineConnection.open(server.port, '/_SRPC_/TLS/JSON', recordedPair(client));
+        const first = await open();
+        if (typeof outcome === 'string') {
+          expect(await first.ask('ImageServer.ListImages')).toBe('remote error: tls: bad certificate');
+          first.close();
+          return;
+        }
+        // A denial leaves the connection as it was.
+        for (const method of outcome.denied)
+          if (!method.startsWith('Logger.'))
+            expect([method, await first.ask(method)]).toEqual([method, DENIED]);
+        expect(await first.ask('')).toBe('');
+        first.close();
+        for (const method of outcome.granted) {
+          if (method.startsWith('Logger.')) continue;
+          const connection = await open();
+          expect([method, await connection.ask(method)]).toEqual([method, '']);
+          connection.close();
+        }
+      });
+
       test('denials left audit lines', () => {
         const lines = readFileSync(join(server.directory, 'logs', 'audit.log'), 'utf8')
           .trimEnd()
@@ -76,7 +99,8 @@ describeWithVectors('recorded permissions over SRPC', () => {
           typeof outcome === 'string' ? [] : outcome.denied.filter((method) => !method.startsWith('Logger.')),
         );
         const denied = lines.filter(({ outcome }) => outcome === 'denied');
-        expect(denied.map(({ method }) => method).sort()).toEqual(expected.sort());
+        // Once with each coder.
+        expect(denied.map(({ method }) => method).sort()).toEqual([...expected, ...expected].sort());
         for (const line of denied)
           expect(line).toMatchObject({
             peer: '127.0.0.1',

@@ -5,11 +5,14 @@ import type { LoadedTls } from './tls-files.ts';
 /** One certificate of ours and how long it is good for. */
 export interface CertificateStatus {
   readonly role: 'server' | 'CA' | 'identity CA';
+  /** Common name, or the serial number where there is none. */
   readonly subject: string;
   readonly serial: string;
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
+  /** Seconds until it ends; negative when expired. */
+  readonly secondsLeft: number;
   /** Whole days; negative when expired. */
   readonly daysLeft: number;
   /** It expires soon, has expired or is not valid yet. */
@@ -25,10 +28,11 @@ function statusOf(role: CertificateStatus['role'], certificate: Certificate, now
   const left = notAfter - now;
   return {
     role,
-    subject: commonName,
+    subject: commonName === '' ? `serial ${serial}` : commonName,
     serial,
     notBefore,
     notAfter,
+    secondsLeft: Math.floor(left / 1000),
     daysLeft: Math.floor(left / DAY),
     warning: now < notBefore || left < Math.min(WARNING_MS, (notAfter - notBefore) / 3),
   };

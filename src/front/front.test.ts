@@ -44,6 +44,13 @@ describe('without TLS', () => {
       'GET /_goSRPC_/ HTTP/1.1\r\nHost: x\r\n\r\n',
       /^HTTP\/1\.0 405 Method Not Allowed\r\n/,
     ],
+    ['made-up method for an endpoint', 'FOO /_goSRPC_/ HTTP/1.0\r\n\r\n', /^HTTP\/1\.0 405 /],
+    ['made-up method for a page', 'FOO /page HTTP/1.0\r\n\r\n', /^HTTP\/1\.1 501 /],
+    [
+      'made-up method, missing slash',
+      'connect /_goSRPC_?a HTTP/1.0\r\n\r\n',
+      /Location: \/_goSRPC_\/\?a\r\n/,
+    ],
     ['HTTP', GET, /GET \/page nobody false$/],
   ] as const)('%s', async (_name, said, heard) => {
     await using server = await startFront();

@@ -180,7 +180,8 @@ class PortFront {
   ): Refusal | undefined {
     if (!request) return { status: 400 };
     const haveTls = this.#options.tls !== undefined;
-    return refusalOf(request.path, { haveTls, connectionIsTls, certified, isConnect: true });
+    const { path, query } = request;
+    return refusalOf(path, { haveTls, connectionIsTls, certified, isConnect: true, query });
   }
 
   /** Says why and closes; what else comes is not looked at. */
@@ -333,8 +334,9 @@ class PortFront {
     this.#http++;
     serveHttp(connection, {
       handler: this.#options.onHttp,
-      endpointRefusal: (path) =>
+      endpointRefusal: (path, query) =>
         refusalOf(path, {
+          query,
           haveTls: this.#options.tls !== undefined,
           connectionIsTls: secure,
           certified: caller.certified,

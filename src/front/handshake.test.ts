@@ -62,6 +62,10 @@ describe('the order of refusals', () => {
     expect(refusalOf(path, situation)?.status).toBe(status as never);
   });
 
+  test('the query stays when a slash is added', () => {
+    expect(refusalOf('/_goSRPC_', { ...plain, query: 'a=b' })?.location).toBe('/_goSRPC_/?a=b');
+  });
+
   test('are ordinary HTTP', () => {
     expect(refusalText({ status: 405 }).replace(/Date: .*/, 'Date: D')).toBe(
       'HTTP/1.0 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\nDate: D\r\nContent-Length: 0\r\n\r\n',

@@ -92,6 +92,8 @@ export interface Situation {
   /** The server has certificates: TLS is required then. */
   readonly haveTls: boolean;
   readonly connectionIsTls: boolean;
+  /** Of the request, without `?`. */
+  readonly query?: string | undefined;
   /** The certificate shown on a connection that is TLS was accepted. */
   readonly certified: boolean;
   readonly isConnect: boolean;
@@ -102,8 +104,9 @@ export interface Situation {
  * accepted or (for other methods than CONNECT) no endpoint at all.
  */
 export function refusalOf(path: string, situation: Situation): Refusal | undefined {
-  const { haveTls, connectionIsTls, certified, isConnect } = situation;
-  if (path === '/_goSRPC_' || path === '/_go_TLS_SRPC_') return { status: 301, location: `${path}/` };
+  const { haveTls, connectionIsTls, certified, isConnect, query } = situation;
+  if (path === '/_goSRPC_' || path === '/_go_TLS_SRPC_')
+    return { status: 301, location: `${path}/${query ? `?${query}` : ''}` };
   const endpoint = endpointOf(path);
   if (!endpoint) {
     if (!isConnect) return undefined;

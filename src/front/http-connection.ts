@@ -12,7 +12,7 @@ import type { Deadlines } from './deadlines.ts';
 import { type Refusal, refusalText } from './handshake.ts';
 import { sendAnswer } from './http-answer.ts';
 import { RequestBody } from './http-body.ts';
-import { BadRequest, parseHead, type RequestHead, readHead } from './http-head.ts';
+import { BadRequest, checkMethod, parseHead, type RequestHead, readHead } from './http-head.ts';
 
 /** What the front knows of who asks. */
 interface RequestInfo {
@@ -47,7 +47,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
 export interface HttpOptions {
   readonly handler: HttpHandler;
   /** What a request for the path of an SRPC endpoint is answered with; undefined for all other paths. */
-  readonly endpointRefusal?: (path: string) => Refusal | undefined;
+  readonly endpointRefusal?: (path: string, query?: string) => Refusal | undefined;
   readonly info: RequestInfo;
   readonly initial?: Uint8Array;
   readonly limits: HttpLimits;
@@ -148,6 +148,7 @@ class HttpConnection {
         if (text === undefined) break;
         const head = parseHead(text);
         if (this.#isEndpoint(head.target)) break;
+        checkMethod(head);
         const goOn = this.#answer(head);
         if (!(goOn instanceof Promise ? await goOn : goOn)) break;
         const blocked = this.#writer.ready();
@@ -207,7 +208,8 @@ class HttpConnection {
   /** Refuses what only CONNECT may ask for. */
   #isEndpoint(target: string): boolean {
     if (!target.startsWith('/_')) return false;
-    const refusal = this.options.endpointRefusal?.(target.split('?', 1)[0] as string);
+    const [path = '', query] = target.split(/\?(.*)/s, 2);
+    const refusal = this.options.endpointRefusal?.(path, query);
     if (refusal) this.#writer.writeLatin1(refusalText(refusal));
     return refusal !== undefined;
   }

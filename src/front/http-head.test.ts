@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'bun:test';
-import { BadRequest, parseHead } from './http-head.ts';
+import { BadRequest, checkMethod, parseHead } from './http-head.ts';
 
 function parse(text: string) {
   try {
-    return parseHead(text);
+    const head = parseHead(text);
+    checkMethod(head);
+    return head;
   } catch (error) {
     if (error instanceof BadRequest) return error.status;
     throw error;

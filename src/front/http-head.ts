@@ -166,7 +166,7 @@ class Facts {
   }
 }
 
-/** Takes a head apart. Throws BadRequest. */
+/** Takes a head apart; its method may be any. Throws BadRequest. */
 export function parseHead(text: string): RequestHead {
   const lineEnd = text.indexOf('\r\n');
   const line = lineEnd < 0 ? text : text.slice(0, lineEnd);
@@ -191,7 +191,6 @@ export function parseHead(text: string): RequestHead {
     at = end + 2;
   }
   facts.check(modern);
-  if (!METHODS.has(method)) throw new BadRequest(method === 'CONNECT' ? 405 : 501, 'method not supported');
   const { path, host } = parseTarget(method, target);
   if (host !== undefined) {
     const others = headers.filter(([name]) => name.toLowerCase() !== 'host');
@@ -206,4 +205,9 @@ export function parseHead(text: string): RequestHead {
     keepAlive: modern ? !facts.connectionSays('close') : facts.connectionSays('keep-alive'),
     expectsContinue: modern && facts.expect !== '',
   };
+}
+
+/** Throws BadRequest for methods that nothing here is asked with. */
+export function checkMethod({ method }: Pick<RequestHead, 'method'>): void {
+  if (!METHODS.has(method)) throw new BadRequest(method === 'CONNECT' ? 405 : 501, 'method not supported');
 }
