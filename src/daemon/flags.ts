@@ -29,7 +29,11 @@ export const DAEMON_FLAGS = {
   logbufLines: flag(uintFlag, 1024, 'Log lines kept in memory and shown on the status page'),
   alsoLogToStderr: flag(booleanFlag, false, 'Copy the log to stderr'),
   maximumConnections: flag(uintFlag, 10_000, 'Connections in all'),
-  maximumConnectionsPerPeer: flag(uintFlag, 2_000, 'Connections of one peer address'),
+  maximumConnectionsPerPeer: flag(
+    uintFlag,
+    2_000,
+    'Connections of one peer address (IPv6: of one /64 network)',
+  ),
   firstBytesTimeout: flag(
     durationFlag,
     15_000_000_000n,

@@ -10,6 +10,7 @@ import { createMetrics } from '../metrics/metrics.ts';
 import { serveSrpc } from '../srpc/server.ts';
 import { openStores } from '../store/open.ts';
 import { VERSION } from '../version.ts';
+import { affordableConnections } from './descriptors.ts';
 import type { DaemonFlags } from './flags.ts';
 import { groupExists } from './groups.ts';
 import { openAccessLog, openPublic, ownHostNames } from './http.ts';
@@ -132,8 +133,10 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     host: flags.listenAddress,
     port: flags.portNum,
     limits: {
-      connections: flags.maximumConnections,
-      connectionsPerPeer: flags.maximumConnectionsPerPeer,
+      ...affordableConnections(
+        { connections: flags.maximumConnections, connectionsPerPeer: flags.maximumConnectionsPerPeer },
+        log.write,
+      ),
       firstBytesMs: toMs(flags.firstBytesTimeout),
       tlsHandshakeMs: toMs(flags.tlsHandshakeTimeout),
     },

@@ -8,6 +8,7 @@ import { DEFAULT_HTTP_LIMITS, type HttpHandler, type HttpLimits } from './http-c
 export interface FrontLimits {
   /** Connections in all. When there are so many, those that have not said what they are make room first. */
   readonly connections: number;
+  /** For one IPv4 address or one /64 network of IPv6 addresses. */
   readonly connectionsPerPeer: number;
   /** Milliseconds until the first bytes must tell what a connection is; again inside of TLS. */
   readonly firstBytesMs: number;

@@ -28,6 +28,7 @@ import {
 } from './handshake.ts';
 import { DEFAULT_HTTP_LIMITS, serveHttp } from './http-connection.ts';
 import { LogThrottle } from './log-throttle.ts';
+import { peerNetwork } from './peer-network.ts';
 import { Turns } from './turns.ts';
 
 const KEEP_ALIVE_MS = 300_000;
@@ -108,7 +109,8 @@ class PortFront {
   #accept(socket: Socket): void {
     const peer = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     socket.on('error', () => socket.destroy());
-    const count = (this.#perPeer.get(peer) ?? 0) + 1;
+    const network = peerNetwork(peer);
+    const count = (this.#perPeer.get(network) ?? 0) + 1;
     if (count > this.#limits.connectionsPerPeer || !this.#makeRoom()) {
       this.#refused++;
       this.#refusals.write(`Too many connections: refused one from ${peer}`);
@@ -118,15 +120,15 @@ class PortFront {
     this.#accepted++;
     this.#open.add(socket);
     this.#fresh.add(socket);
-    this.#perPeer.set(peer, count);
+    this.#perPeer.set(network, count);
     socket.on('close', () => {
       this.#open.delete(socket);
       this.#fresh.delete(socket);
       this.#deadlines.clear(socket);
       if (this.#open.size === 0) this.#emptied?.();
-      const left = (this.#perPeer.get(peer) ?? 1) - 1;
-      if (left > 0) this.#perPeer.set(peer, left);
-      else this.#perPeer.delete(peer);
+      const left = (this.#perPeer.get(network) ?? 1) - 1;
+      if (left > 0) this.#perPeer.set(network, left);
+      else this.#perPeer.delete(network);
     });
     this.#deadlines.set(socket, this.#limits.firstBytesMs);
     onBeginning(socket, this.#options.tls !== undefined, (beginning) => this.#begin(socket, peer, beginning));
