@@ -1,6 +1,15 @@
 /** Server certificate, key and CA are replaced while clients call: no call fails, new connections use the new ones. */
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -18,6 +27,16 @@ const read = (path: string) => readFileSync(path, 'utf8');
 function put(path: string, text: string): void {
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
+}
+/** As others do it: emptied, then written in two pieces. Resolves when all is there. */
+async function overwrite(path: string, text: string): Promise<void> {
+  const file = openSync(path, 'w');
+  const half = Math.floor(text.length / 2);
+  writeSync(file, text.slice(0, half));
+  // Long enough for the half to be seen.
+  await Bun.sleep(400);
+  writeSync(file, text.slice(half));
+  closeSync(file);
 }
 let server: TestServer;
 let alice: Pair;
@@ -58,9 +77,9 @@ function serialShown(): Promise<string> {
 
 const reloads = () => server.stderr().match(/Certificates reloaded/g)?.length ?? 0;
 /** Does something to the files and waits until the server has read them. */
-async function reloading(change: () => void): Promise<void> {
+async function reloading(change: () => void | Promise<void>): Promise<void> {
   const before = reloads();
-  change();
+  await change();
   const end = Date.now() + 20_000;
   while (reloads() === before) {
     if (Date.now() > end) throw new Error(`not reloaded:\n${server.stderr()}`);
@@ -115,6 +134,16 @@ test('rotation under load', async () => {
   seen.add(await serialShown());
   expect(seen.size).toBe(2);
 
+  // Another one, written in place, the key first.
+  await administer(root, 'certificate', '-server', '-user=third', `-output=${replica}`);
+  await reloading(async () => {
+    await overwrite(key, read(join(replica, 'third.key')));
+    await overwrite(cert, read(join(replica, 'third.cert')));
+  });
+  expect(server.stderr()).toMatch(/Certificates not reloaded.*(PEM|key)/);
+  seen.add(await serialShown());
+  expect(seen.size).toBe(3);
+
   // A second CA beside the first.
   const refused = await dial(bob).catch((error) => error.code);
   expect(refused).toBe('UNAUTHENTICATED');
@@ -129,7 +158,7 @@ test('rotation under load', async () => {
     process.kill(server.pid, 'SIGHUP');
   });
   seen.add(await serialShown());
-  expect(seen.size).toBe(3);
+  expect(seen.size).toBe(4);
 
   const atTheEnd = calls;
   await Bun.sleep(200);

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, setSystemTime, test } from 'bun:test';
 import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -154,6 +154,24 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', (version) => {
     second.socket.destroy();
   });
 
+  test('a session does not outlive its certificate', async () => {
+    const port = await listen();
+    const first = await visit(port, { ...only, ...alice });
+    const session = await first.session;
+    setSystemTime(inDays(31));
+    try {
+      const second = await visit(port, { ...only, ...alice, session });
+      expect(second.met).toMatchObject({
+        reused: true,
+        authorization: { refused: expect.stringContaining('expired at') },
+      });
+      second.socket.destroy();
+    } finally {
+      setSystemTime();
+    }
+    first.socket.destroy();
+  });
+
   test('without a certificate: refused or a stranger', async () => {
     const strict = await visit(await listen(), only);
     expect(strict.met.authorization).toEqual({ refused: 'no client certificate', who: 'nobody' });
@@ -285,7 +303,7 @@ describe('files', () => {
     install(soon, [ca]);
     const port = await listen();
     expect(port.tls.certificateStatus()).toMatchObject([
-      { role: 'server', subject: 'soon', warning: true, daysLeft: 19 },
+      { role: 'server', subject: 'soon', warning: true, daysLeft: 19, secondsLeft: expect.any(Number) },
       { role: 'CA', subject: 'Test CA', warning: false },
     ]);
     expect(port.log[0]).toMatch(/^WARNING: certificate of the server "soon" expires on .* in 19 days$/);
