@@ -11,8 +11,6 @@ export interface CertificateStatus {
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** Seconds until it ends; negative when expired. */
-  readonly secondsLeft: number;
   /** Whole days; negative when expired. */
   readonly daysLeft: number;
   /** It expires soon, has expired or is not valid yet. */
@@ -32,7 +30,6 @@ function statusOf(role: CertificateStatus['role'], certificate: Certificate, now
     serial,
     notBefore,
     notAfter,
-    secondsLeft: Math.floor(left / 1000),
     daysLeft: Math.floor(left / DAY),
     warning: now < notBefore || left < Math.min(WARNING_MS, (notAfter - notBefore) / 3),
   };
