@@ -415,4 +415,25 @@ for (const kind of ['original', 'original-head'] as const)
       expect(readdirSync(replica.imageDirectory).length).toBeGreaterThan(0);
       expect(statSync(join(replica.imageDirectory, 'd', 'injected')).size).toBeGreaterThan(0);
     });
+
+    test('images expire on both sides, and its session outlives that', async () => {
+      const master = await start('ours');
+      const soon = timeFromMillis(Date.now() + 8000);
+      await master.add('known', text('known'), soon);
+      const replica = await start(kind, master.replicaArgs());
+      await master.add('new', text('new'), soon);
+      await converged(master, replica);
+      await replica.add('injected', text('injected'), soon);
+      expect(await picture(replica)).toContain('known: ');
+      await until('expired', async () => !(await picture(master)).includes('known: '));
+      await converged(master, replica);
+      await master.add('later', text('later'));
+      await converged(master, replica);
+      const logged = () => readFileSync(join(replica.directory, 'log', 'latest'), 'utf8');
+      await until('logged', () => logged().includes('Replicator(later): added image'));
+      const log = logged();
+      expect(log).toContain('Auto expiring (deleting) image: known');
+      expect(log).not.toContain('does not exist');
+      expect(log.split('Image replicator: connected to').length - 1).toBe(1);
+    });
   });

@@ -7,6 +7,7 @@ import { AddImageRequest, AddImageResponse } from '../wire/messages/imageserver.
 import { timeFromMillis } from '../wire/time.ts';
 import { byUser } from './log-text.ts';
 import type { Call, ImageUploadMethod } from './method.ts';
+import { askedFor } from './old-replicas.ts';
 import type { Services } from './services.ts';
 
 async function add(
@@ -58,6 +59,8 @@ export const addImageTrusted: ImageUploadMethod = {
   summary: 'Adds an image and keeps its CreatedBy and CreatedOn; used by replicas towards their master.',
   async handle(services, request, call) {
     await add(services, request.ImageName, request.image, call, false);
+    // A replica has what it passes on.
+    askedFor(services, call, request.ImageName);
     return {};
   },
 };

@@ -4,6 +4,7 @@ import {
 } from '../wire/messages/imageserver.ts';
 import { byUser } from './log-text.ts';
 import { defineUnary } from './method.ts';
+import { untilBoth } from './unreferenced-wanted.ts';
 
 export const deleteUnreferencedObjects = defineUnary({
   name: 'ImageServer.DeleteUnreferencedObjects',
@@ -17,10 +18,7 @@ export const deleteUnreferencedObjects = defineUnary({
   async handle(services, request, call) {
     call.subject = `${request.Percentage}%, ${request.Bytes} bytes`;
     services.log(`DeleteUnreferencedObjects(${request.Percentage}%, ${request.Bytes})${byUser(call)}`);
-    const total = services.objects.totals().unreferencedObjects;
-    const wantedCount = Math.floor((request.Percentage * total) / 100);
-    const wantedBytes = Number(request.Bytes);
-    await services.objects.collect((count, bytes) => count < wantedCount || bytes < wantedBytes);
+    await services.objects.collect(untilBoth(services.objects, request));
     return {};
   },
 });

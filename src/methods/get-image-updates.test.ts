@@ -3,11 +3,13 @@ import type { CatalogueEvent, ImageStore } from '../store/types.ts';
 import { type ImageUpdate, Operation } from '../wire/messages/imageserver.ts';
 import { getImageUpdates } from './get-image-updates.ts';
 import type { Call } from './method.ts';
+import { askedFor } from './old-replicas.ts';
 import type { Services } from './services.ts';
 
 function setUp() {
   const listeners = new Set<(event: CatalogueEvent) => void>();
   const images = {
+    size: 2,
     entries: () => [{ name: 'a' }, { name: 'b' }],
     directories: () => [{ Name: '.', Metadata: { OwnerGroup: '' } }],
     subscribe(listener: (event: CatalogueEvent) => void) {
@@ -31,7 +33,7 @@ function setUp() {
   const emit = (event: CatalogueEvent) => {
     for (const listener of listeners) listener(event);
   };
-  return { next, emit, abort, listeners, activity };
+  return { next, emit, abort, listeners, activity, services };
 }
 
 test('everything there is, an end mark, then changes in their order until the caller goes', async () => {
@@ -48,6 +50,22 @@ test('everything there is, an end mark, then changes in their order until the ca
   abort.abort();
   expect(await last).toBeUndefined();
   expect([listeners.size, activity.updateListeners]).toEqual([0, 0]);
+});
+
+test('expiry is told, but not to a replica of the original that has the image', async () => {
+  const { next, emit, services } = setUp();
+  for (let i = 0; i < 4; i++) await next();
+  askedFor(services, { peer: '::1', transport: 'srpc' } as Call, 'b');
+  emit({ kind: 'delete', name: 'a', expired: true, sequence: 1 });
+  emit({ kind: 'delete', name: 'b', expired: true, sequence: 2 });
+  emit({ kind: 'delete', name: 'b', sequence: 3 });
+  emit({ kind: 'add', name: 'last', sequence: 4 });
+  const told = [await next(), await next(), await next()];
+  expect(told.map((update) => [update?.Name, update?.Operation])).toEqual([
+    ['a', Operation.DeleteImage],
+    ['b', Operation.DeleteImage],
+    ['last', Operation.AddImage],
+  ]);
 });
 
 test('a listener that stays behind is dropped with a reason, not remembered for ever', async () => {

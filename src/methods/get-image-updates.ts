@@ -4,6 +4,7 @@ import { ImageServerError } from '../errors.ts';
 import type { CatalogueEvent, ImageEntry } from '../store/types.ts';
 import { ImageUpdate, Operation } from '../wire/messages/imageserver.ts';
 import { defineStream } from './method.ts';
+import { listening } from './old-replicas.ts';
 
 /** Events a listener may be behind before it is dropped: it then reconnects and gets the whole list. */
 const MAX_BEHIND = 10_000;
@@ -66,6 +67,7 @@ export const getImageUpdates = defineStream({
       wakeUp();
     });
     call.signal.addEventListener('abort', wakeUp);
+    const listener = listening(services, call.peer);
     services.activity.updateListeners++;
     services.log(`New image replication client connected from: ${call.peer}`);
     try {
@@ -86,11 +88,15 @@ export const getImageUpdates = defineStream({
         }
         const batch = behind;
         behind = [];
-        for (const event of batch) yield updateOf(event);
+        for (const event of batch) {
+          const expired = event.kind === 'delete' && event.expired;
+          if (!expired || !listener.expiresByItself(event.name)) yield updateOf(event);
+        }
       }
     } finally {
       unsubscribe();
       call.signal.removeEventListener('abort', wakeUp);
+      listener.end();
       services.activity.updateListeners--;
     }
   },

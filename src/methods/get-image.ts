@@ -3,6 +3,7 @@ import { getImageReply } from '../wire/encoded-image.ts';
 import { GetImageRequest, GetImageResponse } from '../wire/messages/imageserver.ts';
 import { isZeroTime } from '../wire/time.ts';
 import { type Call, defineUnary, Prepared } from './method.ts';
+import { askedFor } from './old-replicas.ts';
 import type { Services } from './services.ts';
 
 /** Longest time a caller may wait for an image, milliseconds (a day). */
@@ -53,6 +54,7 @@ export const getImage = defineUnary({
       entry = services.images.get(name);
     }
     if (!entry) return { Image: null };
+    if (!isZeroTime(entry.expiresAt)) askedFor(services, call, name, request.Timeout);
     const withoutTree =
       request.IgnoreFilesystem || (request.IgnoreFilesystemIfExpiring && !isZeroTime(entry.expiresAt));
     return reply(services, entry, withoutTree);

@@ -21,6 +21,7 @@ import { listTrash } from './list-trash.ts';
 import { listUnreferencedObjects } from './list-unreferenced-objects.ts';
 import { makeDirectory } from './make-directory.ts';
 import type { Method } from './method.ts';
+import { previewDeleteUnreferencedObjects } from './preview-delete-unreferenced-objects.ts';
 import { purgeTrash } from './purge-trash.ts';
 import { releaseHeldDeletions } from './release-held-deletions.ts';
 import { testBandwidth } from './test-bandwidth.ts';
@@ -46,6 +47,7 @@ const all: readonly Method[] = [
   getReplicationStatus,
   listImageIdentities,
   listTrash,
+  previewDeleteUnreferencedObjects,
   purgeTrash,
   releaseHeldDeletions,
   undeleteImage,

@@ -277,7 +277,7 @@ export class DirectoryImageStore implements ImageStore {
       await this.unlinkFile(name);
       dropReferences(this.options.objects, record.slots);
       this.#hide(record);
-      this.catalogue.emit({ kind: 'delete', name });
+      this.catalogue.emit({ kind: 'delete', name, expired: true });
     });
   }
 

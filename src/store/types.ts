@@ -132,7 +132,14 @@ export interface ImageEntry {
 }
 
 export type CatalogueEvent =
-  | { readonly kind: 'add' | 'delete'; readonly name: string; readonly sequence: number }
+  | { readonly kind: 'add'; readonly name: string; readonly sequence: number }
+  | {
+      readonly kind: 'delete';
+      readonly name: string;
+      /** Its time was over: others who have the image know that by themselves. */
+      readonly expired?: true;
+      readonly sequence: number;
+    }
   | { readonly kind: 'mkdir'; readonly directory: Directory; readonly sequence: number }
   | { readonly kind: 'rmdir'; readonly name: string; readonly sequence: number };
 

@@ -68,6 +68,7 @@ export const TOOL_FLAGS = {
   noSameOwner: flag(booleanFlag, false, 'get: leave the owner as it comes (for ordinary users)'),
   makeParents: flag(booleanFlag, false, 'mkdir: make missing parents, accept what exists'),
   p: flag(booleanFlag, false, 'Short for -makeParents'),
+  dryRun: flag(booleanFlag, false, 'delunrefobj: tell what would be deleted, delete nothing'),
   json: flag(booleanFlag, false, 'Print JSON where a script would want it'),
   detailedExitCodes: flag(
     booleanFlag,

@@ -2,12 +2,14 @@
 import {
   bool,
   duration,
+  hash,
   int64,
   pointer,
   slice,
   string,
   struct,
   time,
+  uint8,
   uint32,
   uint64,
   type ValueOf,
@@ -94,3 +96,21 @@ export const ReleaseHeldDeletionsRequest = struct(
 export const ReleaseHeldDeletionsResponse = struct('imageserver.ReleaseHeldDeletionsResponse', {
   ImageNames: slice(string),
 });
+
+export const PreviewDeleteUnreferencedObjectsRequest = struct(
+  'imageserver.PreviewDeleteUnreferencedObjectsRequest',
+  { Percentage: uint8, Bytes: uint64 },
+);
+export const CollectableObject = struct(
+  'imageserver.CollectableObject',
+  { Hash: hash, Size: uint64, Since: time },
+  { Since: 'When it became unreferenced.' },
+);
+export const PreviewDeleteUnreferencedObjectsResponse = struct(
+  'imageserver.PreviewDeleteUnreferencedObjectsResponse',
+  { NumObjects: uint64, TotalBytes: uint64, Objects: slice(CollectableObject) },
+  { Objects: 'The first 10,000 of them.' },
+);
+export type PreviewDeleteUnreferencedObjectsResponse = ValueOf<
+  typeof PreviewDeleteUnreferencedObjectsResponse
+>;
