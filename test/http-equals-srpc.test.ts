@@ -157,6 +157,7 @@ const STORY: readonly Step[] = [
   ['ImageServer.DeleteImage', { ImageName: 'a/img.2' }],
   ['ImageServer.PurgeTrash', { ImageName: 'a/img.2' }],
   ['ImageServer.PurgeTrash', { All: true }],
+  ['ImageServer.PreviewDeleteUnreferencedObjects', { Percentage: 100, Bytes: 1 }],
   ['ImageServer.DeleteUnreferencedObjects', { Percentage: 100, Bytes: 1 }],
   ['ImageServer.ListUnreferencedObjects', {}],
   ['ImageServer.ListImages', {}],
@@ -326,7 +327,7 @@ async function overJson(url: string, method: Method, text: string): Promise<Outc
 
 /** Without what depends on the clock, on random ids or on random order. */
 function comparable(outcome: Outcome): unknown {
-  const clock = new Set(['CreatedOn', 'DeletedAt', 'PurgeAt', 'Id', 'Identity', 'CreatedBy']);
+  const clock = new Set(['CreatedOn', 'DeletedAt', 'PurgeAt', 'Id', 'Identity', 'CreatedBy', 'Since']);
   const text = JSON.stringify(outcome, (key, value: unknown) => (clock.has(key) ? key : value));
   const plain = JSON.parse(text) as { value?: unknown };
   if (Array.isArray(plain.value)) plain.value = plain.value.map((item) => JSON.stringify(item)).sort();
