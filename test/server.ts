@@ -35,6 +35,8 @@ export interface TestServerOptions {
   readonly args?: readonly string[];
   readonly fromSource?: boolean;
   readonly env?: Record<string, string>;
+  /** What the command line is prefixed with; must leave the process id the server's. */
+  readonly wrap?: readonly string[];
 }
 
 /** Starts the daemon and waits until it is ready; throws with its stderr if it ends before. */
@@ -43,6 +45,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   for (const name of ['images', 'objects', 'logs']) mkdirSync(join(directory, name), { recursive: true });
   const child = Bun.spawn(
     [
+      ...(options.wrap ?? []),
       ...programCommand('imageserver', options.fromSource),
       '-portNum=0',
       '-listenAddress=127.0.0.1',

@@ -21,6 +21,7 @@ export class Alarm {
   readonly #heap: Deadline[] = [];
   readonly #current = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #started = false;
 
   /** `ring` is called once for each key whose time has come. */
   constructor(now: () => number, ring: (key: string) => void) {
@@ -37,6 +38,12 @@ export class Alarm {
     this.#current.set(key, at);
     if (this.#heap.length > 2 * this.#current.size + MOST_STALE) this.#clear();
     else this.#push({ at, key });
+    this.#arm();
+  }
+
+  /** Nothing rings before. */
+  start(): void {
+    this.#started = true;
     this.#arm();
   }
 
@@ -67,7 +74,7 @@ export class Alarm {
   #arm(): void {
     clearTimeout(this.#timer);
     const first = this.#heap[0];
-    if (!first) return;
+    if (!first || !this.#started) return;
     const sleep = Math.min(Math.max(first.at - this.#now(), 0), MAX_SLEEP_MS);
     this.#timer = setTimeout(() => this.check(), sleep);
     this.#timer.unref();

@@ -4,6 +4,7 @@
  */
 import { dirname } from 'node:path';
 import type { Disk } from './disk.ts';
+import { Turn } from './turn.ts';
 
 export const CHECKSUM_BYTES = 64;
 /** From here on hashing goes to a thread, bytes. */
@@ -24,6 +25,53 @@ export function checksumState(file: Uint8Array, gobLength: number, digest: Uint8
   return stored.length === CHECKSUM_BYTES ? 'good' : 'cut';
 }
 
+/** A slice of a big file, bytes: what is written in one go. */
+const SLICE = 1024 * 1024;
+
+/** Writes a file whose contents are durable and whose name is not: nothing is left of it if that fails. */
+export async function writeTemporary(
+  disk: Disk,
+  temporary: string,
+  parts: readonly Uint8Array[],
+  mode: number,
+): Promise<void> {
+  const fd = disk.open(temporary, 'wx', mode);
+  try {
+    try {
+      const turn = new Turn();
+      for (const part of parts)
+        for (let at = 0; at < part.length; at += SLICE) {
+          disk.write(fd, part.subarray(at, at + SLICE));
+          if (turn.over()) await turn.next();
+        }
+      await disk.sync(fd);
+    } finally {
+      disk.close(fd);
+    }
+  } catch (thrown) {
+    dropTemporary(disk, temporary);
+    throw thrown;
+  }
+}
+
+/** Renames; the temporary file is gone if that fails. Not durable before the directory is synced. */
+export function putInPlace(disk: Disk, temporary: string, path: string): void {
+  try {
+    disk.rename(temporary, path);
+  } catch (thrown) {
+    dropTemporary(disk, temporary);
+    throw thrown;
+  }
+}
+
+function dropTemporary(disk: Disk, temporary: string): void {
+  try {
+    disk.unlink(temporary);
+  } catch {
+    // Gone already, or the disk is broken: what was thrown first says more. The next start clears it away.
+  }
+}
+
 /** Puts a file in place: durable and complete, or not at all. `temporary` is on the same file system. */
 export async function writeWhole(
   disk: Disk,
@@ -32,22 +80,7 @@ export async function writeWhole(
   parts: readonly Uint8Array[],
   mode: number,
 ): Promise<void> {
-  const fd = disk.open(temporary, 'wx', mode);
-  try {
-    try {
-      for (const part of parts) disk.write(fd, part);
-      await disk.sync(fd);
-    } finally {
-      disk.close(fd);
-    }
-    disk.rename(temporary, path);
-  } catch (thrown) {
-    try {
-      disk.unlink(temporary);
-    } catch {
-      // Gone already, or the disk is broken: what was thrown first says more. The next start clears it away.
-    }
-    throw thrown;
-  }
+  await writeTemporary(disk, temporary, parts, mode);
+  putInPlace(disk, temporary, path);
   await disk.syncPath(dirname(path));
 }

@@ -1,7 +1,7 @@
 /** Garbage collection: unreferenced objects go, oldest first, in small steps, never one that somebody still needs. */
 import { ImageServerError } from '../errors.ts';
 import { formatBytes } from '../image/format.ts';
-import { errno } from './disk.ts';
+import { BIG_FILE, errno } from './disk.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
 import { Turn } from './turn.ts';
 import type { CollectResult, Hash, UnreferencedEntry } from './types.ts';
@@ -30,7 +30,7 @@ export async function collectUnreferenced(
       if (!wanted(deleted.length, bytes, entry)) break;
       if (!dryRun) {
         try {
-          disk.unlink(store.pathOf(entry.hash));
+          removeFile(store, entry);
         } catch (thrown) {
           if (errno(thrown) !== 'ENOENT')
             throw new ImageServerError('INTERNAL', `error cleaning up: ${entry.hash}: ${errno(thrown)}`, {
@@ -50,4 +50,18 @@ export async function collectUnreferenced(
     }
   }
   return { count: deleted.length, bytes, deleted };
+}
+
+/** Gone from its place when this returns. A big file is let go of in a thread, under a name that nobody will want. */
+function removeFile(store: DirectoryObjectStore, { hash, size }: UnreferencedEntry): void {
+  const { disk, reporter } = store.options;
+  if (size < BIG_FILE) {
+    disk.unlink(store.pathOf(hash));
+    return;
+  }
+  const path = store.temporaryPath();
+  disk.rename(store.pathOf(hash), path);
+  disk
+    .remove(path)
+    .catch((thrown) => reporter.log(`Cannot remove a collected object: ${hash}: ${errno(thrown)}`));
 }

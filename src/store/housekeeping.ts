@@ -45,6 +45,8 @@ export class Housekeeping {
     this.#every(MINUTE_MS, () => {
       this.#guard('collecting garbage', this.limit());
       this.#guard('writing the unreferenced objects', this.list());
+      options.objects.leftovers.check();
+      options.images.leftovers.check();
       options.scrub.tick();
     });
   }

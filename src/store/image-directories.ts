@@ -1,5 +1,5 @@
 /** Image directories: making, owning, removing. */
-import { lstatSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
 import { checkDirectoryName } from '../image/names.ts';
 import { parentDirectory } from '../image/paths.ts';
@@ -18,14 +18,38 @@ export function makeDirectory(store: DirectoryImageStore, name: string, ownerGro
     const parent = parentDirectory(name);
     if (!catalogue.hasDirectory(parent))
       throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: ${parent}`);
-    const path = store.pathOf(name);
-    if (!options.disk.mkdir(path, DIRECTORY_MODE) && !lstatSync(path).isDirectory())
-      throw new ImageServerError('DIRECTORY_EXISTS', `there is or was an image of that name: ${name}`);
-    if (ownerGroup !== '') await writeOwnerGroup(options.disk, path, store.temporaryPath(), ownerGroup);
+    await makeThere(store, store.pathOf(name), name, ownerGroup);
     await options.disk.syncPath(store.pathOf(parent));
     catalogue.putDirectory(name, ownerGroup);
     catalogue.emit({ kind: 'mkdir', directory: { Name: name, Metadata: { OwnerGroup: ownerGroup } } });
   });
+}
+
+/** Made aside and renamed into place: it is never seen without its owner group. */
+async function makeThere(
+  store: DirectoryImageStore,
+  path: string,
+  name: string,
+  ownerGroup: string,
+): Promise<void> {
+  const { disk } = store.options;
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there && !there.isDirectory())
+    throw new ImageServerError('DIRECTORY_EXISTS', `there is or was an image of that name: ${name}`);
+  if (there || ownerGroup === '') {
+    disk.mkdir(path, DIRECTORY_MODE);
+    await writeOwnerGroup(disk, path, store.temporaryPath(), ownerGroup);
+    return;
+  }
+  const aside = store.temporaryPath();
+  disk.mkdir(aside, DIRECTORY_MODE);
+  try {
+    await writeOwnerGroup(disk, aside, store.temporaryPath(), ownerGroup);
+    disk.rename(aside, path);
+  } catch (thrown) {
+    rmSync(aside, { recursive: true, force: true });
+    throw thrown;
+  }
 }
 
 export function setOwnerGroup(store: DirectoryImageStore, name: string, group: string): Promise<void> {

@@ -20,9 +20,6 @@ import { eachSlot } from './slot-list.ts';
 import { readTrash, Trash, type TrashDescription } from './trash.ts';
 import { Turn } from './turn.ts';
 
-/** Left-over temporaries of another server are removed when they are this old, milliseconds. */
-export const LEFTOVER_MS = 3_600_000;
-
 interface Unread {
   readonly name: string;
   /** Relative to IMAGE_DIR. */
@@ -63,7 +60,8 @@ export class ImageLoader {
       try {
         await this.#read(next);
       } catch (thrown) {
-        this.#damage(next.name, `cannot load: ${(thrown as Error).message}`);
+        // The message of a system error holds a path.
+        this.#damage(next.name, `cannot load: ${errno(thrown) || (thrown as Error).message}`);
       }
       if (!next.trash) {
         this.#store.loading.delete(next.name);
@@ -111,7 +109,7 @@ export class ImageLoader {
   }
 
   async #take(name: string): Promise<void> {
-    const { reporter, now } = this.#store.options;
+    const { reporter } = this.#store.options;
     let stat: BigIntStats;
     try {
       stat = lstatSync(this.#store.pathOf(name), { bigint: true });
@@ -122,7 +120,7 @@ export class ImageLoader {
     const isDirectory = stat.isDirectory();
     if (!isDirectory && !stat.isFile()) return;
     if (!isDirectory && name.endsWith('~')) {
-      if (now() - Number(stat.mtimeMs) > LEFTOVER_MS) await this.#store.unlinkFile(name);
+      this.#store.leftovers.take(this.#store.pathOf(name), Number(stat.mtimeMs));
       return;
     }
     try {
@@ -178,14 +176,26 @@ export class ImageLoader {
     const { reporter, now, index } = this.#store.options;
     if (isZeroTime(expiresAt) || toMillis(expiresAt) > now()) return false;
     reporter.log(`Deleting already expired image: ${name}`);
-    await this.#store.unlinkFile(name);
+    try {
+      await this.#store.unlinkFile(name);
+    } catch (thrown) {
+      // It stays visible until its file is gone; the alarm tries again.
+      reporter.log(`Cannot delete an expired image: ${name}: ${errno(thrown)}`);
+      return false;
+    }
     index.dropImage(name);
     return true;
   }
 
   async #walkTrash(): Promise<void> {
     const { directory, disk, reporter } = this.#store.options;
-    const remove = (path: string) => disk.unlink(path);
+    const remove = (path: string) => {
+      try {
+        disk.unlink(path);
+      } catch (thrown) {
+        reporter.log(`Cannot remove a left-over file: ${path}: ${errno(thrown)}`);
+      }
+    };
     for (const [id, description] of readTrash(directory, remove, (what, why) =>
       reporter.damage('stray', what, why),
     )) {

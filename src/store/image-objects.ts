@@ -28,9 +28,8 @@ async function isDamaged(store: DirectoryObjectStore, slot: number): Promise<boo
   const hash = hashText(store.table.hashes, slot * HASH_BYTES);
   const found = await examine(store.pathOf(hash));
   if (found.hash === hash) return false;
-  if (store.table.isPresent(slot))
-    store.quarantine(slot, `length is ${found.size}, contents are not its own`);
-  return true;
+  if (!store.table.isPresent(slot)) return true;
+  return store.quarantine(slot, `length is ${found.size}, contents are not its own`, found.inode);
 }
 
 /**

@@ -9,22 +9,22 @@ import type { Directory, Image } from '../wire/messages/image.ts';
 import { type GoTime, isZeroTime, toMillis } from '../wire/time.ts';
 import { Alarm } from './alarm.ts';
 import { Catalogue, type Listener } from './catalogue.ts';
-import { sha512, writeWhole } from './checksummed-file.ts';
+import { writeWhole } from './checksummed-file.ts';
 import { type Disk, errno } from './disk.ts';
 import { makeDirectory, removeDirectory, setOwnerGroup } from './image-directories.ts';
 import { dropReferences, referToAll, referToPresent } from './image-objects.ts';
+import { FILE_MODE, placeImage, QUARANTINE } from './image-placing.ts';
 import { ImageReader, notFound } from './image-reader.ts';
-import { entryOf, type ImageRecord, rowOf, stampOf } from './image-record.ts';
+import type { ImageRecord } from './image-record.ts';
 import type { IndexDatabase } from './index-database.ts';
+import { Leftovers } from './leftovers.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
 import type { Reporter } from './reporter.ts';
 import { Trash } from './trash.ts';
 import type { AddImageOptions, EncodedImage, ImageEntry, ImageStore, TrashEntry } from './types.ts';
 
-const FILE_MODE = 0o644;
 const HIDDEN_MODE = 0o700;
 export const TEMPORARY = '.tmp';
-export const QUARANTINE = '.quarantine';
 export interface ImageStoreOptions {
   readonly directory: string;
   readonly disk: Disk;
@@ -46,6 +46,7 @@ export class DirectoryImageStore implements ImageStore {
   readonly deleted: Trash;
   /** Found on disk and not read yet; resolves when it is known what it is. */
   readonly loading = new Map<string, Promise<void>>();
+  readonly leftovers: Leftovers;
   /** Somebody waits for these: read first. */
   readonly wanted = new Set<string>();
   readonly reader: ImageReader;
@@ -61,6 +62,7 @@ export class DirectoryImageStore implements ImageStore {
     this.reader = new ImageReader(this, options.readCacheBytes);
     this.alarm = new Alarm(now, (key) => this.#ring(key));
     this.deleted = new Trash(this);
+    this.leftovers = new Leftovers(options);
     for (const name of [TEMPORARY, QUARANTINE]) disk.mkdir(join(directory, name), HIDDEN_MODE);
   }
 
@@ -144,48 +146,16 @@ export class DirectoryImageStore implements ImageStore {
       const summary = patched.summary ?? (await scanImage(patched.bytes));
       if (!summary.hasFileSystem) throw new ImageServerError('INVALID_IMAGE', 'nil file-system');
       const slots = await referToPresent(this.options.objects, summary);
-      try {
-        const problem = summary.problems[0];
-        if (problem !== undefined && !options.lenient) throw new ImageServerError('INVALID_IMAGE', problem);
-        if (this.#isPast(summary.header.ExpiresAt)) {
-          this.options.reporter.log(`Ignoring already expired image: ${name}`);
-          dropReferences(this.options.objects, slots);
-          return;
-        }
-        await this.#store(name, patched.bytes.subarray(0, summary.gobLength), summary, slots);
-      } catch (thrown) {
-        dropReferences(this.options.objects, slots);
-        throw thrown;
+      const problem = summary.problems[0];
+      const isPast = this.#isPast(summary.header.ExpiresAt);
+      if (isPast || (problem !== undefined && !options.lenient)) dropReferences(this.options.objects, slots);
+      if (problem !== undefined && !options.lenient) throw new ImageServerError('INVALID_IMAGE', problem);
+      if (isPast) {
+        this.options.reporter.log(`Ignoring already expired image: ${name}`);
+        return;
       }
+      await placeImage(this, name, patched.bytes.subarray(0, summary.gobLength), summary, slots);
     });
-  }
-
-  /** Writes an image whose objects are referred to already, and makes it visible. */
-  async #store(name: string, bytes: Uint8Array, summary: ImageSummary, slots: Uint8Array): Promise<void> {
-    const digest = await sha512(bytes);
-    const path = this.pathOf(name);
-    this.#checkSpace(bytes.length);
-    this.#clearWay(name, path);
-    try {
-      await writeWhole(this.options.disk, path, this.temporaryPath(), [bytes, digest], FILE_MODE);
-    } catch (thrown) {
-      if (errno(thrown) === 'ENOENT')
-        throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: "${parentDirectory(name)}"`, {
-          cause: thrown,
-        });
-      throw thrown;
-    }
-    const before = this.catalogue.images.get(name);
-    const stamp = stampOf(lstatSync(path, { bigint: true }));
-    const entry = entryOf(name, digest.toString('hex'), { ...summary, gobLength: bytes.length });
-    const record: ImageRecord = { entry, slots, stamp, verified: true };
-    this.options.reporter.healed('image', name);
-    if (before && before.entry.identity !== entry.identity) this.reader.drop(before.entry.identity);
-    this.reader.keep(entry.identity, bytes);
-    this.show(record);
-    this.options.index.putImage(rowOf(name, record, summary.header));
-    if (before) dropReferences(this.options.objects, before.slots);
-    this.catalogue.emit({ kind: 'add', name });
   }
 
   remove(name: string, options: { by?: string } = {}): Promise<void> {
@@ -194,25 +164,39 @@ export class DirectoryImageStore implements ImageStore {
       const record = this.catalogue.images.get(name);
       if (!record) throw notFound(name);
       const id = this.options.trashGraceMs > 0 ? await this.#toTrash(record, options.by ?? '') : undefined;
+      let failure: unknown;
       try {
         await this.#putTombstone(name);
       } catch (thrown) {
+        failure = thrown;
         if (id !== undefined) await this.deleted.giveBack(id);
-        throw thrown;
+        // What cannot be brought back is deleted, though nobody is told that it will stay so.
+        if (id !== undefined || !this.#isTombstone(name)) throw thrown;
       }
       if (id === undefined) dropReferences(this.options.objects, record.slots);
       this.#hide(record);
       this.catalogue.emit({ kind: 'delete', name });
+      if (failure !== undefined) throw failure;
     });
   }
 
-  /** On a full disk deleting still works, but cannot be undone: undefined. */
+  #isTombstone(name: string): boolean {
+    return lstatSync(this.pathOf(name), { throwIfNoEntry: false })?.size === 0;
+  }
+
+  /** On a full disk deleting still works, but cannot be undone, as if the file has gone: undefined. */
   async #toTrash(record: ImageRecord, deletedBy: string): Promise<string | undefined> {
+    const { reporter } = this.options;
+    const { name } = record.entry;
     try {
       return await this.deleted.take(record, deletedBy);
     } catch (thrown) {
-      if (errno(thrown) !== 'ENOSPC' && errno(thrown) !== 'EDQUOT') throw thrown;
-      this.options.reporter.log(`No space for the trash: ${record.entry.name} is deleted for good`);
+      if (!['ENOSPC', 'EDQUOT', 'ENOENT'].includes(errno(thrown))) throw thrown;
+      reporter.log(
+        errno(thrown) === 'ENOENT'
+          ? `Nothing left to keep of: ${name}`
+          : `No space for the trash: ${name} is deleted for good`,
+      );
       return undefined;
     }
   }
@@ -220,38 +204,39 @@ export class DirectoryImageStore implements ImageStore {
   /** The original knows a deleted image by a file of length 0 under its name. */
   async #putTombstone(name: string): Promise<void> {
     const { disk } = this.options;
+    const path = this.pathOf(name);
     try {
-      await writeWhole(disk, this.pathOf(name), this.temporaryPath(), [], FILE_MODE);
+      await writeWhole(disk, path, this.temporaryPath(), [], FILE_MODE);
     } catch (thrown) {
       // Cutting the file off in place needs no space; not while the trash has a link to it.
-      if (errno(thrown) !== 'ENOSPC' || lstatSync(this.pathOf(name)).nlink > 1) throw thrown;
-      disk.truncate(this.pathOf(name));
-      await disk.syncPath(this.pathOf(name));
+      if (errno(thrown) !== 'ENOSPC' || lstatSync(path).nlink > 1) throw thrown;
+      disk.truncate(path);
+      await disk.syncPath(path);
     }
   }
 
   setExpiry(name: string, expiresAt: GoTime): Promise<void> {
     return this.exclusive(name, async () => {
+      await this.pending(name);
       const record = this.catalogue.images.get(name);
       if (!record) throw notFound(name);
       const patched = await patchImage({ bytes: await this.reader.bytes(name, true) }, { expiresAt });
       const summary = patched.summary ?? (await scanImage(patched.bytes));
       // The new version refers to the same objects: one more reference each until the old one is dropped.
-      const slots = await referToPresent(this.options.objects, summary).catch(() => undefined);
-      if (slots === undefined) return this.#rewriteIncomplete(record, patched.bytes, summary);
-      try {
-        await this.#store(name, patched.bytes, summary, slots);
-      } catch (thrown) {
-        dropReferences(this.options.objects, slots);
-        throw thrown;
-      }
+      const slots = await this.#referAgain(summary);
+      await placeImage(this, name, patched.bytes, summary, slots);
     });
   }
 
-  /** As above for an image some of whose objects are missing: it keeps the references it has. */
-  async #rewriteIncomplete(record: ImageRecord, bytes: Uint8Array, summary: ImageSummary): Promise<void> {
-    const { slots } = await referToAll(this.options.objects, summary);
-    await this.#store(record.entry.name, bytes, summary, slots);
+  /** An image some of whose objects are missing keeps the references it has. */
+  async #referAgain(summary: ImageSummary): Promise<Uint8Array> {
+    const { objects } = this.options;
+    try {
+      return await referToPresent(objects, summary);
+    } catch (thrown) {
+      if (!(thrown instanceof ImageServerError) || thrown.code !== 'OBJECTS_MISSING') throw thrown;
+      return (await referToAll(objects, summary)).slots;
+    }
   }
 
   #isPast(expiresAt: GoTime): boolean {
@@ -383,25 +368,6 @@ export class DirectoryImageStore implements ImageStore {
       throw new ImageServerError('DIRECTORY_NOT_FOUND', `no metadata for: "${parent}"`);
     if (this.hasDirectory(name))
       throw new ImageServerError('IMAGE_EXISTS', `there is a directory of that name: ${name}`);
-  }
-
-  #checkSpace(bytes: number): void {
-    const { disk, directory, minFreeBytes } = this.options;
-    if (minFreeBytes > 0 && disk.space(directory).free - bytes < minFreeBytes)
-      throw new ImageServerError('NO_SPACE', 'no space left on device');
-  }
-
-  /** What is at a name that is free, and is no tombstone, was damaged or never an image: it is moved aside, not lost. */
-  #clearWay(name: string, path: string): void {
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    const aside = this.damaged.get(name);
-    if (found && !this.has(name) && !(found.isFile() && found.size === 0)) {
-      const { disk, directory, now } = this.options;
-      disk.rename(path, join(directory, QUARANTINE, `${name.replaceAll('/', '%')}.${now()}`.slice(-255)));
-    }
-    if (!aside) return;
-    this.damaged.delete(name);
-    dropReferences(this.options.objects, aside.slots);
   }
 
   /** Resolves when the present change of an image is over; undefined if there is none. */

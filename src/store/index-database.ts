@@ -11,10 +11,16 @@ import type { Reporter } from './reporter.ts';
 import { breathe, Turn } from './turn.ts';
 
 export const INDEX_DIRECTORY = '.index';
+const FILE = 'index.sqlite';
+/** What damage is reported of when it cannot be written: healed when it can be again. */
+const WRITING = `${INDEX_DIRECTORY}/${FILE}`;
 const VERSION = '3';
 const PAGE_BYTES = PAGE_SLOTS * (HASH_BYTES + 8 + 8 + 4 + 1);
 /** What remains to be written at most when a transaction is finished in one go. */
 const LAST_PAGES = 16;
+const IMAGE_COLUMNS = 'path, stamp, entry, header, slots, fingerprint, sum';
+/** After a failure the index is left alone this long, milliseconds: everything has to be written then. */
+const REST_MS = 60_000;
 
 /** One image, in place or in the trash; `path` relative to IMAGE_DIR. */
 export interface ImageRow {
@@ -41,19 +47,23 @@ function sumOf(row: StoredImageRow): string {
 
 export class IndexDatabase {
   readonly #database: Database;
+  readonly #folder: string;
   readonly #reporter: Reporter;
   readonly #putPage: Statement;
   readonly #putImage: Statement;
   readonly #dropImage: Statement;
-  readonly #header: Statement<{ header: Uint8Array }>;
+  readonly #header: Statement<StoredImageRow & { sum: string }>;
   readonly #putMeta: Statement;
   readonly #getMeta: Statement<{ value: string }>;
   readonly #images = new Map<string, ImageRow | undefined>();
   readonly #meta = new Map<string, string>();
   #flushing: Promise<void> | undefined;
+  /** When it may be written to again, on the clock of performance.now(). */
+  #restsUntil = 0;
 
-  private constructor(database: Database, reporter: Reporter) {
+  private constructor(database: Database, folder: string, reporter: Reporter) {
     this.#database = database;
+    this.#folder = folder;
     this.#reporter = reporter;
     database.run('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
     database.run('CREATE TABLE IF NOT EXISTS page (number INTEGER PRIMARY KEY, data BLOB, sum TEXT)');
@@ -63,7 +73,7 @@ export class IndexDatabase {
     this.#putPage = database.prepare('INSERT OR REPLACE INTO page VALUES (?, ?, ?)');
     this.#putImage = database.prepare('INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?, ?, ?, ?)');
     this.#dropImage = database.prepare('DELETE FROM image WHERE path = ?');
-    this.#header = database.prepare('SELECT header FROM image WHERE path = ?');
+    this.#header = database.prepare(`SELECT ${IMAGE_COLUMNS} FROM image WHERE path = ?`);
     this.#getMeta = database.prepare('SELECT value FROM meta WHERE key = ?');
     this.#putMeta = database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
   }
@@ -71,10 +81,9 @@ export class IndexDatabase {
   /** Opens the index in `directory`/.index; `fresh` if there was none that can be used. */
   static open(directory: string, reporter: Reporter): { index: IndexDatabase; fresh: boolean } {
     const folder = join(directory, INDEX_DIRECTORY);
-    const path = join(folder, 'index.sqlite');
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const index = IndexDatabase.#openFile(path, reporter);
+      const index = IndexDatabase.#openFile(folder, reporter);
       const version = index.meta('version');
       if (version === VERSION) return { index, fresh: false };
       const used = version !== undefined;
@@ -83,10 +92,11 @@ export class IndexDatabase {
     } catch (thrown) {
       reporter.damage('index', INDEX_DIRECTORY, `cannot be used, is rebuilt: ${(thrown as Error).message}`);
     }
-    return { index: IndexDatabase.#begin(folder, path, reporter), fresh: true };
+    return { index: IndexDatabase.#begin(folder, reporter), fresh: true };
   }
 
-  static #openFile(path: string, reporter: Reporter): IndexDatabase {
+  static #openFile(folder: string, reporter: Reporter): IndexDatabase {
+    const path = join(folder, FILE);
     const database = new Database(path, { create: true, strict: true });
     try {
       database.run('PRAGMA locking_mode = EXCLUSIVE');
@@ -96,26 +106,26 @@ export class IndexDatabase {
       database.run('PRAGMA synchronous = OFF');
       database.run('PRAGMA cache_size = -1024');
       chmodSync(path, 0o600);
-      return new IndexDatabase(database, reporter);
+      return new IndexDatabase(database, folder, reporter);
     } catch (thrown) {
       database.close();
       throw thrown;
     }
   }
 
-  static #begin(folder: string, path: string, reporter: Reporter): IndexDatabase {
+  static #begin(folder: string, reporter: Reporter): IndexDatabase {
     let index: IndexDatabase;
     try {
-      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(join(folder, FILE + suffix), { force: true });
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      index = IndexDatabase.#openFile(path, reporter);
+      index = IndexDatabase.#openFile(folder, reporter);
     } catch (thrown) {
       reporter.damage(
         'index',
         INDEX_DIRECTORY,
         `cannot be written, kept in memory: ${(thrown as Error).message}`,
       );
-      index = new IndexDatabase(new Database(':memory:', { strict: true }), reporter);
+      index = new IndexDatabase(new Database(':memory:', { strict: true }), folder, reporter);
     }
     index.#putMeta.run('version', VERSION);
     return index;
@@ -161,7 +171,7 @@ export class IndexDatabase {
   /** All images but damaged rows: those are read from their files again. */
   *loadImages(): Iterable<StoredImageRow> {
     const rows = this.#all<StoredImageRow & { sum: string }>(
-      'SELECT path, stamp, entry, header, slots, fingerprint, sum FROM image',
+      `SELECT ${IMAGE_COLUMNS} FROM image`,
     );
     for (const { sum, ...row } of rows) if (sumOf(row) === sum) yield row;
   }
@@ -175,10 +185,10 @@ export class IndexDatabase {
     }
   }
 
-  /** Forgets everything: it will be written anew. */
-  clear(): void {
-    this.#database.run('DELETE FROM page');
-    this.#database.run('DELETE FROM image');
+  /** What is there cannot be used: an empty one in its place. */
+  beginAnew(): IndexDatabase {
+    this.close();
+    return IndexDatabase.#begin(this.#folder, this.#reporter);
   }
 
   putImage(row: ImageRow): void {
@@ -191,7 +201,17 @@ export class IndexDatabase {
 
   /** gob(Image) without its file-system; undefined if the index does not have it. */
   header(path: string): Uint8Array | undefined {
-    return this.#images.has(path) ? this.#images.get(path)?.header : this.#header.get(path)?.header;
+    if (this.#images.has(path)) return this.#images.get(path)?.header;
+    try {
+      const stored = this.#header.get(path);
+      if (!stored) return undefined;
+      const { sum, ...row } = stored;
+      if (sumOf(row) === sum) return row.header;
+      this.#reporter.damage('index', INDEX_DIRECTORY, 'a row is damaged');
+    } catch (thrown) {
+      this.#reporter.damage('index', INDEX_DIRECTORY, `cannot be read: ${(thrown as Error).message}`);
+    }
+    return undefined;
   }
 
   get hasPending(): boolean {
@@ -202,6 +222,7 @@ export class IndexDatabase {
   async flush(table: ObjectTable): Promise<void> {
     while (this.#flushing) await this.#flushing;
     if (!this.hasPending && table.dirtyPages.size === 0) return;
+    if (performance.now() < this.#restsUntil) return;
     this.#flushing = this.#write(table).finally(() => {
       this.#flushing = undefined;
     });
@@ -210,8 +231,8 @@ export class IndexDatabase {
 
   async #write(table: ObjectTable): Promise<void> {
     const database = this.#database;
-    database.run('BEGIN');
     try {
+      database.run('BEGIN');
       const turn = new Turn();
       // An image's row only names slots it refers to; those do not change while it does. What changes meanwhile is
       // marked again and written in the last, undivided part.
@@ -229,8 +250,10 @@ export class IndexDatabase {
       for (const [key, value] of this.#meta) this.#putMeta.run(key, value);
       this.#meta.clear();
       database.run('COMMIT');
+      this.#reporter.healed('index', WRITING);
     } catch (thrown) {
-      this.#reporter.damage('index', INDEX_DIRECTORY, `cannot be written: ${(thrown as Error).message}`);
+      this.#restsUntil = performance.now() + REST_MS;
+      this.#reporter.damage('index', WRITING, `cannot be written: ${(thrown as Error).message}`);
       // Which rows were lost is not known any more; a cache that may lie is worse than none.
       for (const sql of ['ROLLBACK', 'DELETE FROM image', 'DELETE FROM page']) {
         try {
@@ -282,6 +305,10 @@ export class IndexDatabase {
       this.#getMeta,
     ])
       statement.finalize();
-    this.#database.close();
+    try {
+      this.#database.close();
+    } catch (thrown) {
+      this.#reporter.log(`Index: ${(thrown as Error).message}`);
+    }
   }
 }

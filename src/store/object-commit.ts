@@ -25,6 +25,7 @@ export async function commitObjects(
   const { inFlight } = store;
   for (const { hash } of group) inFlight.set(hash, (inFlight.get(hash) ?? 0) + 1);
   let placed = 0;
+  let durable = false;
   try {
     await syncContents(store, group);
     const turn = new Turn();
@@ -34,7 +35,7 @@ export async function commitObjects(
       if (turn.over()) await turn.next();
     }
     await syncDirectories(store, group);
-    placed = group.length;
+    durable = true;
   } catch (thrown) {
     for (const { path } of group.slice(placed)) {
       try {
@@ -45,8 +46,12 @@ export async function commitObjects(
     }
     throw thrown;
   } finally {
-    // What is in place has durable contents, whatever failed after: it is known, if only as garbage.
-    for (const staged of group.slice(0, placed)) lease(know(store, staged));
+    // What is in place has durable contents, whatever failed after: it is known, if only as garbage. Whoever relies on it
+    // next has its name synced first.
+    for (const staged of group.slice(0, placed)) {
+      lease(know(store, staged));
+      if (!durable) store.finds.unsynced(store.pathOf(staged.hash));
+    }
     for (const { hash } of group) {
       const left = (inFlight.get(hash) ?? 1) - 1;
       if (left === 0) inFlight.delete(hash);

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
-import { errno } from './disk.ts';
+import { BIG_FILE, isUnreadable } from './disk.ts';
 import { type DirectoryObjectStore, FILE_MODE } from './object-store.ts';
 import { Turn } from './turn.ts';
 import type { Hash } from './types.ts';
@@ -36,7 +36,7 @@ export class IncomingObject {
     try {
       this.#existingFd = openSync(this.#existing, 'r');
     } catch (thrown) {
-      if (errno(thrown) !== 'ENOENT') throw thrown;
+      if (!isUnreadable(thrown)) throw thrown;
     }
   }
 
@@ -83,15 +83,20 @@ export class IncomingObject {
     const { disk, reporter } = this.#store.options;
     const fd = this.#fd;
     this.#fd = -1;
-    // The flush under way still uses the descriptor.
-    if (fd >= 0) void (this.#flushing ?? Promise.resolve()).then(() => disk.close(fd));
-    if (this.#path === undefined) return;
-    try {
-      disk.unlink(this.#path);
-    } catch (thrown) {
-      reporter.log(`Cannot remove a temporary file: ${thrown}`);
-    }
+    const path = this.#path;
     this.#path = undefined;
+    const failed = (thrown: unknown) => reporter.log(`Cannot remove a temporary file: ${thrown}`);
+    const big = this.received >= BIG_FILE;
+    if (path !== undefined && !big) {
+      try {
+        disk.unlink(path);
+      } catch (thrown) {
+        failed(thrown);
+      }
+    }
+    // The flush under way still uses the descriptor. A big file goes when it is closed already: that takes time.
+    const closed = (this.#flushing ?? Promise.resolve()).then(() => fd >= 0 && disk.close(fd));
+    if (path !== undefined && big) closed.then(() => disk.remove(path)).catch(failed);
   }
 
   #closeExisting(): void {
@@ -102,10 +107,18 @@ export class IncomingObject {
   /** Compares the next bytes with the existing file; on a difference starts our own. */
   #equalSoFar(slice: Uint8Array): boolean {
     const there = Buffer.allocUnsafe(slice.length);
-    const count = readSync(this.#existingFd, there, 0, slice.length, this.received);
-    if (count === slice.length && there.equals(slice)) return true;
+    if (this.#readExisting(there) === slice.length && there.equals(slice)) return true;
     this.#divert();
     return false;
+  }
+
+  #readExisting(into: Buffer): number {
+    try {
+      return readSync(this.#existingFd, into, 0, into.length, this.received);
+    } catch (thrown) {
+      if (isUnreadable(thrown)) return 0;
+      throw thrown;
+    }
   }
 
   /** What was received so far is equal to the beginning of the existing file: copied from there. */

@@ -3,7 +3,9 @@ import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs
 import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { collectUnreferenced } from './collect.ts';
-import { type Disk, errno } from './disk.ts';
+import { closeFile, type Disk, errno } from './disk.ts';
+import { Finds } from './finds.ts';
+import { Leftovers } from './leftovers.ts';
 import { HASH_BYTES, hashBytes, hashText, objectPath } from './object-hash.ts';
 import { type ObjectTable, SlotState } from './object-table.ts';
 import { DirectoryUpload } from './object-upload.ts';
@@ -57,7 +59,7 @@ class OpenObject implements ObjectReader {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    closeSync(this.fd);
+    closeFile(this.fd, this.size);
   }
 }
 
@@ -65,6 +67,8 @@ export class DirectoryObjectStore implements ObjectStore {
   readonly options: ObjectStoreOptions;
   readonly table: ObjectTable;
   readonly sync: SharedSync;
+  readonly finds: Finds;
+  readonly leftovers: Leftovers;
   /**
    * Being renamed into place, not yet durable, and by how many commits: not to be found by looking at the disk, and
    * not to be collected if another upload has brought the same object.
@@ -85,6 +89,8 @@ export class DirectoryObjectStore implements ObjectStore {
     options.disk.mkdir(join(options.directory, TEMPORARY), DIRECTORY_MODE);
     this.#rootFd = openSync(options.directory, 'r');
     this.sync = new SharedSync(options.disk, this.#rootFd);
+    this.finds = new Finds(options.disk, options.directory, this.sync);
+    this.leftovers = new Leftovers(options);
   }
 
   close(): void {
@@ -124,8 +130,10 @@ export class DirectoryObjectStore implements ObjectStore {
   #look(bytes: Uint8Array, at: number): number {
     const hash = hashText(bytes, at);
     if (this.inFlight.has(hash) || this.unmovable.has(hash)) return 0;
-    const found = lstatSync(this.pathOf(hash), { throwIfNoEntry: false });
+    const path = this.pathOf(hash);
+    const found = lstatSync(path, { throwIfNoEntry: false });
     if (!found?.isFile() || found.size === 0) return 0;
+    this.finds.found(path, found.ctimeMs);
     return this.table.add(bytes, at, found.size, this.options.now());
   }
 
@@ -238,11 +246,24 @@ export class DirectoryObjectStore implements ObjectStore {
     this.table.remove(slot);
   }
 
-  /** Puts a damaged object's file aside; the object is missing from now on, an upload of it heals that. */
-  quarantine(slot: number, reason: string): void {
-    const { directory, disk, now, reporter } = this.options;
+  /**
+   * Puts a damaged object's file aside; the object is missing from now on, an upload of it heals that. `inode`: of the
+   * file that was found to be damaged; false, and nothing is done, if another one has taken its place meanwhile.
+   */
+  quarantine(slot: number, reason: string, inode?: bigint): boolean {
     const hash = hashText(this.table.hashes, slot * HASH_BYTES);
+    if (inode !== undefined) {
+      const there = lstatSync(this.pathOf(hash), { bigint: true, throwIfNoEntry: false });
+      if (there && there.ino !== inode) return false;
+    }
     if (this.table.states[slot] === SlotState.Present) this.table.remove(slot);
+    this.setAside(hash, reason);
+    return true;
+  }
+
+  /** Reports a file under an object's name and moves it to the quarantine. */
+  setAside(hash: Hash, reason: string): void {
+    const { directory, disk, now, reporter } = this.options;
     reporter.damage('object', hash, reason);
     try {
       disk.mkdir(join(directory, QUARANTINE), DIRECTORY_MODE);

@@ -2,12 +2,13 @@
  * One group of uploads: objects are hashed as they come and staged under hidden names, then made durable and visible
  * together (group commit).
  */
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
+import { BIG_FILE, closeFile, errno, isUnreadable } from './disk.ts';
 import { commitObjects } from './object-commit.ts';
 import { IncomingObject } from './object-incoming.ts';
 import { type DirectoryObjectStore, FILE_MODE } from './object-store.ts';
-import { examine, sameFiles } from './object-verify.ts';
+import { type Examined, examine, sameFiles } from './object-verify.ts';
 import type { Hash, ObjectReader, ObjectSource, ObjectUpload, PutResult } from './types.ts';
 
 /** Up to this size an object that comes whole is dealt with in one go, bytes. */
@@ -75,13 +76,15 @@ export class DirectoryUpload implements ObjectUpload {
       fd,
       path: staged.path,
       close: () => {
-        if (open) closeSync(fd);
+        if (open) closeFile(fd, staged.size);
         open = false;
       },
     };
   }
 
   async commit(): Promise<void> {
+    const settled = this.#store.finds.settle();
+    if (settled) await settled;
     const group = [...this.#staged.values()];
     if (group.length === 0) return;
     this.#staged = new Map();
@@ -102,7 +105,7 @@ export class DirectoryUpload implements ObjectUpload {
   #letGo(): void {
     for (const slot of this.#slots) this.#store.release(slot);
     this.#slots = [];
-    for (const { path } of this.#staged.values()) this.#drop(path);
+    for (const { path, size } of this.#staged.values()) this.#drop(path, size);
     this.#staged.clear();
   }
 
@@ -111,11 +114,17 @@ export class DirectoryUpload implements ObjectUpload {
     this.#slots.push(slot);
   }
 
-  #drop(path: string): void {
+  #drop(path: string, size: number): void {
+    const { disk, reporter } = this.#store.options;
+    const failed = (thrown: unknown) => reporter.log(`Cannot remove a temporary file: ${thrown}`);
+    if (size >= BIG_FILE) {
+      disk.remove(path).catch(failed);
+      return;
+    }
     try {
-      this.#store.options.disk.unlink(path);
+      disk.unlink(path);
     } catch (thrown) {
-      this.#store.options.reporter.log(`Cannot remove a temporary file: ${thrown}`);
+      failed(thrown);
     }
   }
 
@@ -135,7 +144,7 @@ export class DirectoryUpload implements ObjectUpload {
       disk.write(fd, bytes);
     } catch (thrown) {
       disk.close(fd);
-      this.#drop(path);
+      this.#drop(path, bytes.length);
       throw thrown;
     }
     disk.close(fd);
@@ -159,14 +168,14 @@ export class DirectoryUpload implements ObjectUpload {
       path = await incoming.finish();
       if (path === undefined) return this.#already(hash, known);
       if (this.#staged.has(hash)) {
-        this.#drop(path);
+        this.#drop(path, length);
         return { hash, added: false };
       }
       const slot = known || this.#store.locateForUpload(hash);
       if (slot !== 0) {
         if (known === 0) this.#lease(slot);
         if (await sameFiles(path, this.#store.pathOf(hash))) {
-          this.#drop(path);
+          this.#drop(path, length);
           return this.#already(hash, slot);
         }
       }
@@ -188,7 +197,7 @@ export class DirectoryUpload implements ObjectUpload {
       try {
         await this.#checkDamaged(staged);
       } catch (thrown) {
-        this.#drop(staged.path);
+        this.#drop(staged.path, staged.size);
         throw thrown;
       }
     }
@@ -198,9 +207,17 @@ export class DirectoryUpload implements ObjectUpload {
 
   /** Either the stored file is damaged, which the upload will heal, or SHA-512 is broken. */
   async #checkDamaged(staged: StagedObject): Promise<void> {
-    const found = await examine(this.#store.pathOf(staged.hash));
+    const { reporter } = this.#store.options;
+    let found: Examined;
+    try {
+      found = await examine(this.#store.pathOf(staged.hash));
+    } catch (thrown) {
+      if (!isUnreadable(thrown)) throw thrown;
+      reporter.damage('object', staged.hash, `cannot read: ${errno(thrown)}`);
+      return;
+    }
     if (found.hash !== staged.hash) {
-      this.#store.options.reporter.damage('object', staged.hash, 'contents do not match its hash');
+      reporter.damage('object', staged.hash, 'contents do not match its hash');
       return;
     }
     throw new ImageServerError(

@@ -1,16 +1,23 @@
 /** Reading stored objects back: equal to another file? still what their hash says? In slices. */
-import { closeSync, openSync, readSync } from 'node:fs';
-import { errno } from './disk.ts';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { errno, isUnreadable } from './disk.ts';
 import { Turn } from './turn.ts';
 import type { Hash } from './types.ts';
 
 const CHUNK = 256 * 1024;
 
+export interface Examined {
+  readonly hash: Hash;
+  readonly size: number;
+  /** Of the file that was read; undefined if there was none. */
+  readonly inode: bigint | undefined;
+}
+
 /** Hash and length of a file; both those of nothing if it is gone. `pace`: called with the bytes of each slice. */
 export async function examine(
   path: string,
   pace?: (bytes: number) => undefined | Promise<void>,
-): Promise<{ hash: Hash; size: number }> {
+): Promise<Examined> {
   const hasher = new Bun.CryptoHasher('sha512');
   let size = 0;
   let fd: number;
@@ -18,9 +25,11 @@ export async function examine(
     fd = openSync(path, 'r');
   } catch (thrown) {
     if (errno(thrown) !== 'ENOENT') throw thrown;
-    return { hash: hasher.digest('hex'), size };
+    return { hash: hasher.digest('hex'), size, inode: undefined };
   }
+  let inode: bigint;
   try {
+    inode = fstatSync(fd, { bigint: true }).ino;
     const buffer = Buffer.allocUnsafe(CHUNK);
     const turn = new Turn();
     for (;;) {
@@ -35,7 +44,7 @@ export async function examine(
   } finally {
     closeSync(fd);
   }
-  return { hash: hasher.digest('hex'), size };
+  return { hash: hasher.digest('hex'), size, inode };
 }
 
 /** True if both files exist and have equal contents. */
@@ -54,7 +63,7 @@ export async function sameFiles(left: string, right: string): Promise<boolean> {
       if (turn.over()) await turn.next();
     }
   } catch (thrown) {
-    if (errno(thrown) === 'ENOENT' || errno(thrown) === 'EIO') return false;
+    if (isUnreadable(thrown)) return false;
     throw thrown;
   } finally {
     for (const fd of fds) closeSync(fd);

@@ -5,9 +5,8 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errno } from './disk.ts';
-import { LEFTOVER_MS } from './image-loader.ts';
 import { HASH_BYTES, hashText } from './object-hash.ts';
-import { DIRECTORY_MODE, type DirectoryObjectStore, QUARANTINE } from './object-store.ts';
+import type { DirectoryObjectStore } from './object-store.ts';
 import { Turn } from './turn.ts';
 
 const BYTE = /^[0-9a-f]{2}$/;
@@ -24,7 +23,11 @@ export class ObjectWalk {
 
   readonly #signal: AbortSignal;
 
-  constructor(store: DirectoryObjectStore, signal: AbortSignal) {
+  readonly #atStart: Promise<boolean>;
+
+  /** `atStart`: true when everything that was there at the start is durable. */
+  constructor(store: DirectoryObjectStore, signal: AbortSignal, atStart: Promise<boolean>) {
+    this.#atStart = atStart;
     this.#store = store;
     this.#signal = signal;
     this.#seen = new Uint8Array(store.table.end);
@@ -46,8 +49,8 @@ export class ObjectWalk {
       }
     }
     await this.#findMissing();
-    // Directories made just before a crash may not be durable yet.
-    if (await this.#store.sync.sync()) for (const leaf of this.#leaves) this.#store.durableLeaves[leaf] = 1;
+    // Directories made just before a crash are durable by now.
+    if (await this.#atStart) for (const leaf of this.#leaves) this.#store.durableLeaves[leaf] = 1;
   }
 
   #list(directory: string): string[] {
@@ -93,6 +96,7 @@ export class ObjectWalk {
     if (!stat) return;
     if (!stat.isFile()) this.#stray(path.slice(options.directory.length + 1));
     else if (stat.size > 0) {
+      this.#store.finds.found(path, stat.ctimeMs);
       const slot = table.add(this.#bytes, 0, stat.size, now);
       if (slot < this.#seen.length) this.#seen[slot] = 1;
       // Uploaded shortly before a crash: the image may still come.
@@ -100,21 +104,19 @@ export class ObjectWalk {
       if (until > now) table.protect(slot, Math.ceil(until / 1000));
     } else {
       // The original would not start with such a file.
-      options.reporter.damage('object', hash, 'file is empty');
-      options.disk.mkdir(join(options.directory, QUARANTINE), DIRECTORY_MODE);
-      options.disk.rename(path, join(options.directory, QUARANTINE, `${hash}.${now}`));
+      this.#store.setAside(hash, 'file is empty');
     }
   }
 
   #stray(path: string): void {
-    const { directory, disk, now, reporter } = this.#store.options;
+    const { directory, reporter } = this.#store.options;
     if (!path.endsWith('~')) {
       reporter.damage('stray', path, 'not an object');
       return;
     }
     const absolute = join(directory, path);
     const stat = lstatSync(absolute, { throwIfNoEntry: false });
-    if (stat?.isFile() && now() - stat.mtimeMs > LEFTOVER_MS) disk.unlink(absolute);
+    if (stat?.isFile()) this.#store.leftovers.take(absolute, stat.mtimeMs);
   }
 
   async #findMissing(): Promise<void> {

@@ -60,22 +60,25 @@ function clearTemporaries(directory: string): void {
   for (const file of files) rmSync(join(folder, file), { recursive: true, force: true });
 }
 
-/** Index rows by path; the table filled. Nothing if the index cannot be used. */
-function loadIndex(
-  index: IndexDatabase,
-  reporter: Reporter,
-): { table: ObjectTable; rows: Map<string, StoredImageRow>; usable: boolean } {
+interface Loaded {
+  readonly index: IndexDatabase;
+  readonly table: ObjectTable;
+  readonly rows: Map<string, StoredImageRow>;
+  readonly usable: boolean;
+}
+
+/** Index rows by path; the table filled. Nothing, and the index begun anew, if it cannot be used. */
+function loadIndex(index: IndexDatabase, reporter: Reporter): Loaded {
   try {
     const table = new ObjectTable();
     if (index.loadObjects(table)) {
       const rows = new Map([...index.loadImages()].map((row) => [row.path, row]));
-      return { table, rows, usable: true };
+      return { index, table, rows, usable: true };
     }
   } catch (thrown) {
     reporter.damage('index', 'objects', `cannot be read, is rebuilt: ${(thrown as Error).message}`);
   }
-  index.clear();
-  return { table: new ObjectTable(), rows: new Map(), usable: false };
+  return { index: index.beginAnew(), table: new ObjectTable(), rows: new Map(), usable: false };
 }
 
 export async function openStores(options: StoreOptions): Promise<Stores> {
@@ -96,8 +99,8 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
   }
 
   async function start(): Promise<Stores> {
-    const { index, fresh } = IndexDatabase.open(imageDirectory, reporter);
-    const { table, rows, usable } = loadIndex(index, reporter);
+    const { index: opened, fresh } = IndexDatabase.open(imageDirectory, reporter);
+    const { index, table, rows, usable } = loadIndex(opened, reporter);
     let isReady = false;
     const space = new SpaceGuard(
       {
@@ -134,9 +137,14 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
     const stop = new AbortController();
     let closing: Promise<void> | undefined;
     const loader = new ImageLoader(images, rows);
-    const walk = new ObjectWalk(objects, stop.signal);
+    const atStart = objects.finds.begin().catch((thrown) => {
+      reporter.log(`Cannot sync what is there: ${thrown}`);
+      return false;
+    });
+    const walk = new ObjectWalk(objects, stop.signal, atStart);
     await loader.walk();
     table.settle(now());
+    images.alarm.start();
     const scrub = new Scrub({
       objects,
       images,

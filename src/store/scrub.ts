@@ -4,11 +4,12 @@
  */
 import { ImageServerError } from '../errors.ts';
 import { sha512 } from './checksummed-file.ts';
+import { errno, isUnreadable } from './disk.ts';
 import { readVerified } from './image-reader.ts';
 import type { DirectoryImageStore } from './image-store.ts';
 import { HASH_BYTES, hashText } from './object-hash.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
-import { examine } from './object-verify.ts';
+import { type Examined, examine } from './object-verify.ts';
 import type { ScrubProgress } from './types.ts';
 
 const DAY_MS = 86_400_000;
@@ -63,7 +64,7 @@ export class Scrub {
     const { now, load, intervalMs } = this.#options;
     if (this.#running || this.#bytesPerSecond <= 0 || this.#stop.signal.aborted) return;
     if (this.#slot === 1 && now() - Number(load('scrub.completed') ?? 0) < intervalMs) return;
-    void this.run();
+    this.run().catch((thrown) => this.#options.objects.options.reporter.log(`The scrub stopped: ${thrown}`));
   }
 
   /** Checks everything once, going on where an interrupted one stopped. `bytesPerSecond`: 0 = as fast as it goes. */
@@ -108,31 +109,44 @@ export class Scrub {
 
   async #object(slot: number): Promise<void> {
     const { objects } = this.#options;
-    const { table, options } = objects;
+    const { table } = objects;
     const hash = hashText(table.hashes, slot * HASH_BYTES);
     const size = table.sizes[slot];
-    let found: { hash: string; size: number };
+    const path = objects.pathOf(hash);
+    let found: Examined;
     try {
-      found = await examine(objects.pathOf(hash), (bytes) => this.#pace(bytes));
+      found = await examine(path, (bytes) => this.#pace(bytes));
+      if (found.hash !== hash || found.size !== size) found = await examine(path);
     } catch (thrown) {
-      this.#failures++;
-      options.reporter.damage(
-        'object',
-        hash,
-        `cannot read: ${(thrown as { code?: string }).code ?? 'error'}`,
-      );
+      this.#unreadable(slot, hash, thrown);
       return;
     }
     this.#checkedObjects++;
     if (found.hash === hash && found.size === size) return;
-    // Collected or healed while it was read?
-    if (table.find(table.hashes, slot * HASH_BYTES) !== slot || !table.isPresent(slot)) return;
-    if (hashText(table.hashes, slot * HASH_BYTES) !== hash) return;
-    const again = await examine(objects.pathOf(hash));
-    if (again.hash === hash || !table.isPresent(slot)) return;
+    if (!this.#isStill(slot, hash)) return;
+    if (found.inode === undefined) objects.lost(slot, 'file is gone');
+    else if (!objects.quarantine(slot, 'contents do not match its hash', found.inode)) return;
     this.#failures++;
-    if (again.size === 0) objects.lost(slot, 'file is gone or empty');
-    else objects.quarantine(slot, 'contents do not match its hash');
+  }
+
+  /** Collected or healed while it was read? */
+  #isStill(slot: number, hash: string): boolean {
+    const { table } = this.#options.objects;
+    return table.isPresent(slot) && hashText(table.hashes, slot * HASH_BYTES) === hash;
+  }
+
+  #unreadable(slot: number, hash: string, thrown: unknown): void {
+    const { objects } = this.#options;
+    const reason = `cannot read: ${errno(thrown) || 'error'}`;
+    if (!isUnreadable(thrown)) {
+      objects.options.reporter.log(`The scrub passes over an object: ${hash}: ${reason}`);
+      return;
+    }
+    if (!this.#isStill(slot, hash)) return;
+    this.#failures++;
+    // A bad place on the disk: set aside, so that a good copy can come. Permissions can be mended where it is.
+    if (errno(thrown) === 'EIO') objects.quarantine(slot, reason);
+    else objects.options.reporter.damage('object', hash, reason);
   }
 
   async #image(name: string): Promise<void> {

@@ -2,7 +2,7 @@
  * Deleted images for the time of grace: the file as a hidden link IMAGE_DIR/.trash/<id>, a description beside it. The
  * image keeps its references, so garbage collection leaves its objects alone.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { checkImageName } from '../image/names.ts';
@@ -14,6 +14,7 @@ import { isZeroTime, toMillis } from '../wire/time.ts';
 import { writeWhole } from './checksummed-file.ts';
 import { errno } from './disk.ts';
 import { dropReferences } from './image-objects.ts';
+import { clearWay, healed } from './image-placing.ts';
 import { readVerified } from './image-reader.ts';
 import { type ImageRecord, rowOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
@@ -88,7 +89,9 @@ export class Trash {
     const { record } = this.#get(id);
     const file = this.#store.pathOf(Trash.pathIn(id));
     const path = this.#store.pathOf(record.entry.name);
-    if (existsSync(path)) await this.#store.unlinkFile(Trash.pathIn(id));
+    // At the name is the image itself, nothing, or a tombstone that may not be durable.
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there?.ino === lstatSync(file).ino) await this.#store.unlinkFile(Trash.pathIn(id));
     else this.#store.options.disk.rename(file, path);
     await this.#forget(id);
   }
@@ -114,8 +117,16 @@ export class Trash {
       if (!eachSlot(record.slots, (slot) => objects.table.isPresent(slot)))
         throw new ImageServerError('OBJECTS_MISSING', 'objects of the image are not available');
       const header = await this.header(id);
-      disk.rename(this.#store.pathOf(Trash.pathIn(id)), this.#store.pathOf(name));
-      await disk.syncPath(this.#store.pathOf(parent));
+      const [file, path] = [this.#store.pathOf(Trash.pathIn(id)), this.#store.pathOf(name)];
+      clearWay(this.#store, name, path);
+      disk.rename(file, path);
+      try {
+        await disk.syncPath(this.#store.pathOf(parent));
+      } catch (thrown) {
+        disk.rename(path, file);
+        throw thrown;
+      }
+      healed(this.#store, name);
       await this.#forget(id);
       this.#store.show(record);
       index.putImage(rowOf(name, record, header));
@@ -167,7 +178,13 @@ export function readTrash(
 ): Map<string, TrashDescription> {
   const found = new Map<string, TrashDescription>();
   const folder = join(directory, TRASH);
-  for (const file of existsSync(folder) ? readdirSync(folder) : []) {
+  let files: string[] = [];
+  try {
+    files = readdirSync(folder);
+  } catch (thrown) {
+    if (errno(thrown) !== 'ENOENT') complain(TRASH, `cannot read directory: ${errno(thrown)}`);
+  }
+  for (const file of files) {
     const id = file.replace(DESCRIPTION, '');
     if (!file.endsWith(DESCRIPTION) || !ID.test(id)) continue;
     const path = join(folder, file);
