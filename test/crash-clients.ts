@@ -103,7 +103,7 @@ export interface ClientOptions {
   readonly name: string;
   readonly seed: number;
   readonly ledger: Ledger;
-  readonly connect: () => Promise<SrpcClient>;
+  readonly client: SrpcClient;
   /** PUT /objects/HASH; throws unless it was acknowledged. */
   readonly put: (hash: string, bytes: Buffer) => Promise<void>;
   /** Groups that exist. */
@@ -114,9 +114,8 @@ export interface ClientOptions {
 
 /** Works until the connection breaks. Anything but a broken connection or a refusal that may be is thrown. */
 export async function runClient(options: ClientOptions): Promise<void> {
-  const { name: home, ledger, seed } = options;
+  const { name: home, ledger, seed, client } = options;
   const random = randomOf(seed);
-  const client = await options.connect();
   let made = 0;
   const fresh = () => `${seed.toString(36)}-${++made}`;
   const pick = <T>(values: Iterable<T>): T | undefined => {

@@ -104,12 +104,14 @@ async function compare(lab: Lab, server: TestServer, ledger: Ledger, collected: 
 async function oneRound(lab: Lab, ledger: Ledger, round: number, collect: boolean): Promise<void> {
   const random = randomOf(SEED * 1000 + round);
   const server = await start(lab, { grace: collect ? '1s' : '10m' });
-  const clients = Array.from({ length: CLIENTS }, (_, index) =>
+  // All connected first: a client that is cut off in a handshake cannot tell why.
+  const connections = await Promise.all(Array.from({ length: CLIENTS }, () => connectTo(lab, server)));
+  const clients = connections.map((client, index) =>
     runClient({
       name: `c${index}`,
       seed: SEED * 1_000_000 + round * 100 + index,
       ledger,
-      connect: () => connectTo(lab, server),
+      client,
       put: (hash, bytes) => put(lab, server, hash, bytes),
       groups: lab.groups,
       collect,

@@ -51,7 +51,7 @@ test.skipIf(!canTrace())('nothing is answered before it is durable', () =>
       name: 'c',
       seed: Number(process.env.CRASH_SEED ?? 7),
       ledger,
-      connect: () => connectTo(lab, server),
+      client: await connectTo(lab, server),
       put: (hash, bytes) => put(lab, server, hash, bytes),
       groups: lab.groups,
       collect: true,

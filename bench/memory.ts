@@ -1,0 +1,216 @@
+/**
+ * Memory of the server while it does what takes the most: objects of gigabytes in and out, and a fleet's images served
+ * to many at once. `bun bench/memory.ts [--size MiB] [--images N] [--inodes N] [--peer DIR] [--only WORDS]`; `--peer`: a
+ * directory with another `objecttool`, to upload and download with that too. Prints the highest resident size (VmHWM)
+ * of each step, MiB.
+ */
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { connectSrpc } from '../src/srpc/client.ts';
+import {
+  AddObjectRequest,
+  AddObjectResponse,
+  GetObjectsRequest,
+  GetObjectsResponse,
+} from '../src/wire/messages/objectserver.ts';
+import { programCommand, startServer } from '../test/server.ts';
+import { addImage, getImage, swallowImages, uploadAll, withCounter } from './bulk.ts';
+import { imageSeries } from './image-series.ts';
+import { peak, resident } from './resident.ts';
+
+const { values } = parseArgs({
+  options: {
+    size: { type: 'string', default: '4096' },
+    images: { type: 'string', default: '300' },
+    inodes: { type: 'string', default: '20000' },
+    peer: { type: 'string' },
+    only: { type: 'string', default: '' },
+  },
+});
+const MIB = 1024 * 1024;
+const size = Number(values.size) * MIB;
+const scratch = mkdtempSync(join(tmpdir(), 'bench-memory-'));
+const server = await startServer({ args: ['-minFreeBytes=1'] });
+const { pid, port } = server;
+const host = '127.0.0.1';
+const address = { host, port };
+
+async function step(name: string, work: () => Promise<unknown>): Promise<void> {
+  if (!name.includes(values.only)) return;
+  peak(pid);
+  const started = performance.now();
+  const said = await work();
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(
+    `${name.padEnd(58)} ${String(peak(pid)).padStart(5)} MiB, then ${String(resident(pid)).padStart(4)}; ${seconds} s${said ? `; ${said}` : ''}`,
+  );
+}
+
+/** A file whose contents are not the same as those of any other. */
+function makeFile(name: string): string {
+  const path = join(scratch, name);
+  const fd = openSync(path, 'w');
+  const block = Buffer.alloc(MIB, `${name} ${process.pid} `);
+  for (let at = 0; at < size; at += MIB) {
+    block.writeDoubleLE(at, 0);
+    writeSync(fd, block);
+  }
+  closeSync(fd);
+  return path;
+}
+
+async function run(command: string[]): Promise<string> {
+  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' });
+  const text = await new Response(child.stdout).text();
+  if ((await child.exited) !== 0) throw new Error(`${command.join(' ')} failed`);
+  return command[0] === 'sha512sum' ? text.trim() : '';
+}
+
+async function uploadBySrpc(path: string): Promise<string> {
+  const client = await connectSrpc(address);
+  const fd = openSync(path, 'r');
+  try {
+    const channel = await client.open('ObjectServer.AddObjects');
+    await channel.send(AddObjectRequest, { Length: BigInt(size), ExpectedHash: null });
+    await channel.sendFile({ fd, size });
+    await channel.send(AddObjectRequest, { Length: 0n, ExpectedHash: null });
+    await channel.flush();
+    const answer = await channel.receive(AddObjectResponse);
+    if (!answer?.Added) throw new Error(answer?.ErrorString ?? 'EOF');
+    return answer.Hash;
+  } finally {
+    closeSync(fd);
+    client.close();
+  }
+}
+
+async function downloadBySrpc(hash: string): Promise<void> {
+  const client = await connectSrpc(address);
+  const channel = await client.open('ObjectServer.GetObjects');
+  await channel.send(GetObjectsRequest, { Exclusive: false, Hashes: [hash] });
+  await channel.flush();
+  const reply = await channel.receive(GetObjectsResponse);
+  const hasher = new Bun.CryptoHasher('sha512');
+  for await (const chunk of channel.bytes(Number(reply?.ObjectSizes[0] ?? 0))) hasher.update(chunk);
+  client.close();
+  if (hasher.digest('hex') !== hash) throw new Error('other contents came back');
+}
+
+/** One after the other, so that there is never more than two on the disk. */
+async function bigObjects(): Promise<void> {
+  const none = join(scratch, 'no-certificates');
+  mkdirSync(none);
+  let file = makeFile('srpc');
+  let hash = '';
+  await step(`${values.size} MiB in by SRPC`, async () => {
+    hash = await uploadBySrpc(file);
+  });
+  await step(`${values.size} MiB in again, the same`, () => uploadAgain(file));
+  await step(`${values.size} MiB out by SRPC`, () => downloadBySrpc(hash));
+  await step(`${values.size} MiB out by SRPC, four at once`, () =>
+    Promise.all([1, 2, 3, 4].map(() => downloadBySrpc(hash))),
+  );
+  await step(`${values.size} MiB out by HTTP`, () =>
+    run(['curl', '-sf', '-o', '/dev/null', `${server.url}/objects/${hash}`]),
+  );
+  rmSync(file);
+  file = makeFile('http');
+  hash = (await run(['sha512sum', file])).split(' ')[0] as string;
+  await step(`${values.size} MiB in by HTTP`, () =>
+    run(['curl', '-sf', '-T', file, `${server.url}/objects/${hash}`]),
+  );
+  rmSync(file);
+  const tools: [string, string[]][] = [['our objecttool', programCommand('objecttool')]];
+  if (values.peer) tools.push(['the other objecttool', [join(values.peer, 'objecttool')]]);
+  for (const [name, command] of tools) {
+    const flags = [`-certDirectory=${none}`, `-objectServerHostname=${host}`, `-objectServerPortNum=${port}`];
+    file = makeFile(name);
+    hash = (await run(['sha512sum', file])).split(' ')[0] as string;
+    await step(`${values.size} MiB in by ${name}`, () => run([...command, ...flags, 'add', file]));
+    rmSync(file);
+    await step(`${values.size} MiB out by ${name}`, () =>
+      run([...command, ...flags, 'get', hash, join(scratch, 'out')]),
+    );
+    rmSync(join(scratch, `out.${hash}`));
+  }
+}
+
+async function uploadAgain(path: string): Promise<void> {
+  await uploadBySrpc(path).then(
+    () => {
+      throw new Error('it should have been here already');
+    },
+    (thrown: Error) => {
+      if (thrown.message !== '') throw thrown;
+    },
+  );
+}
+
+async function fleet(): Promise<void> {
+  const count = Number(values.images);
+  const series = imageSeries(Number(values.inodes));
+  const names = Array.from({ length: count }, (_, index) => `fleet.${index}`);
+  const client = await connectSrpc(address);
+  await step(`${count} images of ${values.inodes} inodes in, with their objects`, async () => {
+    let objects = 0;
+    for (const [index, name] of names.entries()) {
+      objects += await uploadAll(client, series.contents(index));
+      await addImage(client, name, series.image(index));
+    }
+    return `${objects} objects`;
+  });
+  const sizes = new Map<string, number>();
+  await step('each image once', async () => {
+    await withCounter(address, async (through, received) => {
+      const counted = await connectSrpc(through);
+      for (const name of names) {
+        const before = received();
+        await getImage(counted, name);
+        sizes.set(name, received() - before);
+      }
+      counted.close();
+    });
+  });
+  for (const connections of [4, 16, 64])
+    await step(`each image to ${connections} connections`, async () => {
+      const bytes = await Promise.all(
+        Array.from({ length: connections }, (_, index) => {
+          const from = Math.floor((index * count) / connections);
+          return swallowImages(address, [...names.slice(from), ...names.slice(0, from)], sizes);
+        }),
+      );
+      return `${Math.round(bytes.reduce((a, b) => a + b, 0) / MIB)} MiB`;
+    });
+  const pages: [string, (name: string) => string][] = [
+    ['/listImage?NAME', (name) => `/listImage?${name}`],
+    ['/images/NAME as JSON', (name) => `/images/${name}`],
+    ['/images/NAME.tar', (name) => `/images/${name}.tar`],
+  ];
+  for (const [what, path] of pages)
+    await step(`${what}, each once, four at once`, async () => {
+      const waiting = [...names];
+      let bytes = 0;
+      const ask = async () => {
+        for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+          const answer = await fetch(`${server.url}${path(name)}`);
+          if (!answer.ok) throw new Error(`${path(name)}: ${answer.status}`);
+          for await (const chunk of answer.body ?? []) bytes += chunk.length;
+        }
+      };
+      await Promise.all([ask(), ask(), ask(), ask()]);
+      return `${Math.round(bytes / MIB)} MiB`;
+    });
+  client.close();
+}
+
+console.log(`after the start ${resident(pid)} MiB`);
+try {
+  if (size > 0) await bigObjects();
+  if (Number(values.images) > 0) await fleet();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+  await server[Symbol.asyncDispose]();
+}
+process.exit(0);
