@@ -21,7 +21,7 @@ export class Alarm {
   readonly #heap: Deadline[] = [];
   readonly #current = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #started = false;
+  #held = false;
 
   /** `ring` is called once for each key whose time has come. */
   constructor(now: () => number, ring: (key: string) => void) {
@@ -41,9 +41,13 @@ export class Alarm {
     this.#arm();
   }
 
-  /** Nothing rings before. */
-  start(): void {
-    this.#started = true;
+  /** Nothing rings until `release`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
     this.#arm();
   }
 
@@ -74,7 +78,7 @@ export class Alarm {
   #arm(): void {
     clearTimeout(this.#timer);
     const first = this.#heap[0];
-    if (!first || !this.#started) return;
+    if (!first || this.#held) return;
     const sleep = Math.min(Math.max(first.at - this.#now(), 0), MAX_SLEEP_MS);
     this.#timer = setTimeout(() => this.check(), sleep);
     this.#timer.unref();

@@ -61,6 +61,8 @@ export class DirectoryImageStore implements ImageStore {
     this.catalogue = new Catalogue((line) => reporter.log(line));
     this.reader = new ImageReader(this, options.readCacheBytes);
     this.alarm = new Alarm(now, (key) => this.#ring(key));
+    // Before the references of all images are counted none may be dropped.
+    this.alarm.hold();
     this.deleted = new Trash(this);
     this.leftovers = new Leftovers(options);
     for (const name of [TEMPORARY, QUARANTINE]) disk.mkdir(join(directory, name), HIDDEN_MODE);

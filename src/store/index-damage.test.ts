@@ -26,7 +26,11 @@ function damage(folder: string): void {
   else if (kind === 1) writeFileSync(path, '');
   else {
     for (let count = 1 + random(20); count > 0; count--)
-      bytes.fill(random(256), random(bytes.length), Math.min(bytes.length, random(bytes.length) + random(64)));
+      bytes.fill(
+        random(256),
+        random(bytes.length),
+        Math.min(bytes.length, random(bytes.length) + random(64)),
+      );
     writeFileSync(path, bytes);
   }
 }
@@ -66,7 +70,11 @@ test(
           expect((await images.header(name)).CreatedBy).toBe('somebody');
           expect(objects.size(sha512(`contents of ${name}`))).toBe(`contents of ${name}`.length);
         }
-        expect(objects.totals()).toMatchObject({ objects: 1505, unreferencedObjects: 1501, missingObjects: 0 });
+        expect(objects.totals()).toMatchObject({
+          objects: 1505,
+          unreferencedObjects: 1501,
+          missingObjects: 0,
+        });
         expect(stores.damages().filter(({ kind }) => kind !== 'index')).toEqual([]);
         await stores.close();
         expect(existsSync(join(index, 'index.sqlite'))).toBe(true);

@@ -116,7 +116,8 @@ export class IndexDatabase {
   static #begin(folder: string, reporter: Reporter): IndexDatabase {
     let index: IndexDatabase;
     try {
-      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(join(folder, FILE + suffix), { force: true });
+      for (const suffix of ['', '-wal', '-shm', '-journal'])
+        rmSync(join(folder, FILE + suffix), { force: true });
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       index = IndexDatabase.#openFile(folder, reporter);
     } catch (thrown) {
@@ -170,9 +171,7 @@ export class IndexDatabase {
 
   /** All images but damaged rows: those are read from their files again. */
   *loadImages(): Iterable<StoredImageRow> {
-    const rows = this.#all<StoredImageRow & { sum: string }>(
-      `SELECT ${IMAGE_COLUMNS} FROM image`,
-    );
+    const rows = this.#all<StoredImageRow & { sum: string }>(`SELECT ${IMAGE_COLUMNS} FROM image`);
     for (const { sum, ...row } of rows) if (sumOf(row) === sum) yield row;
   }
 

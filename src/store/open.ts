@@ -144,7 +144,7 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
     const walk = new ObjectWalk(objects, stop.signal, atStart);
     await loader.walk();
     table.settle(now());
-    images.alarm.start();
+    images.alarm.release();
     const scrub = new Scrub({
       objects,
       images,
