@@ -86,10 +86,15 @@ function sendHead(response: Response, framing: string, context: AnswerContext): 
   return context.keepAlive;
 }
 
-async function sendSmall(response: Response, length: number, context: AnswerContext): Promise<boolean> {
-  const body = await response.bytes();
-  if (body.length !== length) throw new Error('the body is not as long as its Content-Length');
-  return sendWhole(response, body, context);
+/** What is here already is sent in the same turn: an answer costs fewest steps then. */
+function sendSmall(response: Response, length: number, context: AnswerContext): boolean | Promise<boolean> {
+  const send = (body: Uint8Array) => {
+    if (body.length !== length) throw new Error('the body is not as long as its Content-Length');
+    return sendWhole(response, body, context);
+  };
+  const taking = response.bytes();
+  const taken = Bun.peek(taking);
+  return taken instanceof Promise ? taken.then(send) : send(taken);
 }
 
 async function sendFile(response: Response, range: FileRange, context: AnswerContext): Promise<boolean> {
@@ -155,11 +160,11 @@ async function sendBody(response: Response, body: ReadableStream, context: Answe
 
 type Piece = Awaited<ReturnType<Reading['read']>>;
 
-async function sendWhole(response: Response, body: Uint8Array, context: AnswerContext): Promise<boolean> {
+function sendWhole(response: Response, body: Uint8Array, context: AnswerContext): boolean | Promise<boolean> {
   const { writer, keepAlive, modern } = context;
   writer.writeLatin1(headText(response, lengthLine(body.length), keepAlive, modern));
-  await wait(context, writer.write(body));
-  return keepAlive;
+  const blocked = writer.write(body);
+  return blocked ? wait(context, blocked).then(() => keepAlive) : keepAlive;
 }
 
 /** Of a length that was announced: exactly so many bytes, or the connection is broken off. */

@@ -10,7 +10,7 @@ import { SocketReader } from '../srpc/reader.ts';
 import { SocketWriter } from '../srpc/writer.ts';
 import type { Deadlines } from './deadlines.ts';
 import { type Refusal, refusalText } from './handshake.ts';
-import { sendAnswer } from './http-answer.ts';
+import { type AnswerContext, sendAnswer } from './http-answer.ts';
 import { RequestBody } from './http-body.ts';
 import { BadRequest, checkMethod, parseHead, type RequestHead, readHead } from './http-head.ts';
 
@@ -65,12 +65,18 @@ const SMALL_BODY = 64 * 1024;
 const MAX_DRAIN = 256 * 1024;
 /** A client that is told to go gets so long to read its answer. */
 const LINGER_MS = 2_000;
+/** Pipelined requests answered before others get their turn. */
+const IN_A_ROW = 32;
+const NO_BODY = Symbol('a request without a body');
+type Body = RequestBody | typeof NO_BODY;
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 class HttpConnection {
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
   readonly #waiting: (waiting: boolean) => void;
+  /** Of the answer under way; there is only one at a time. */
+  readonly #context: { -readonly [K in keyof AnswerContext]: AnswerContext[K] };
   #request: AbortController | undefined;
   #cancelSource: (() => void) | undefined;
   #idle = true;
@@ -91,6 +97,16 @@ class HttpConnection {
       this.#clientWaits = !waiting;
       if (waiting) deadlines.set(socket, limits.stallMs);
       else deadlines.clear(socket);
+    };
+    this.#context = {
+      writer: this.#writer,
+      head: false,
+      modern: true,
+      keepAlive: true,
+      waiting: this.#waiting,
+      onSource: (cancel) => {
+        this.#cancelSource = cancel;
+      },
     };
     socket.once('end', () => this.#watchHalfClosed());
     socket.on('close', () => {
@@ -138,10 +154,12 @@ class HttpConnection {
     };
     stopping.addEventListener('abort', stop);
     try {
-      while (!socket.destroyed) {
+      for (let inARow = 0; !socket.destroyed; ) {
         this.#idle = this.#reader.buffered === 0;
         deadlines.set(socket, this.#idle ? limits.idleMs : limits.headMs);
         const next = readHead(this.#reader, limits.headBytes, begun);
+        if (next instanceof Promise) inARow = 0;
+        else if (++inARow % IN_A_ROW === 0) await new Promise((resolve) => setImmediate(resolve));
         const text = next instanceof Promise ? await next : next;
         deadlines.clear(socket);
         this.#idle = false;
@@ -173,7 +191,7 @@ class HttpConnection {
 
   #flushQuietly(): void {
     try {
-      Promise.resolve(this.#writer.flush()).catch(() => undefined);
+      this.#writer.flush()?.catch(() => undefined);
     } catch {
       // The reader is told of the closed connection, too.
     }
@@ -217,13 +235,13 @@ class HttpConnection {
   /** Answers one request; whether the connection goes on. */
   #answer(head: RequestHead): boolean | Promise<boolean> {
     const { handler, info } = this.options;
-    const body = new RequestBody(this.#reader, head.length, {
-      begin: () => {
-        if (!head.expectsContinue) return;
-        this.#writer.writeLatin1(CONTINUE);
-      },
-      waiting: this.#waiting,
-    });
+    const begin = () => {
+      if (head.expectsContinue) this.#writer.writeLatin1(CONTINUE);
+    };
+    const body =
+      head.length === 0
+        ? NO_BODY
+        : new RequestBody(this.#reader, head.length, { begin, waiting: this.#waiting });
     const request = this.#toRequest(head, body);
     let answer: Response | Promise<Response>;
     try {
@@ -231,10 +249,21 @@ class HttpConnection {
     } catch (error) {
       answer = this.#failed(error);
     }
-    return this.#send(answer, head, body);
+    // Without a step through the queue where nothing has to be waited for.
+    return answer instanceof Promise ? this.#sendLater(answer, head, body) : this.#send(answer, head, body);
   }
 
-  #toRequest(head: RequestHead, body: RequestBody): Request {
+  async #sendLater(pending: Promise<Response>, head: RequestHead, body: Body): Promise<boolean> {
+    let response: Response;
+    try {
+      response = await pending;
+    } catch (error) {
+      response = this.#failed(error);
+    }
+    return this.#send(response, head, body);
+  }
+
+  #toRequest(head: RequestHead, body: Body): Request {
     const { secure } = this.options.info;
     const controller = new AbortController();
     this.#request = controller;
@@ -243,7 +272,7 @@ class HttpConnection {
       headers: head.headers,
       signal: controller.signal,
     };
-    if (!body.done) {
+    if (body !== NO_BODY) {
       if (head.method === 'GET' || head.method === 'HEAD')
         throw new BadRequest(400, `${head.method} has no body`);
       init.body = body.whole(head.expectsContinue ? 0 : SMALL_BODY) ?? body.stream();
@@ -257,32 +286,25 @@ class HttpConnection {
     return new Response('internal error\n', { status: 500 });
   }
 
-  async #send(pending: Response | Promise<Response>, head: RequestHead, body: RequestBody): Promise<boolean> {
-    let response: Response;
-    try {
-      response = pending instanceof Promise ? await pending : pending;
-    } catch (error) {
-      response = this.#failed(error);
-    }
+  #send(response: Response, head: RequestHead, body: Body): boolean | Promise<boolean> {
     if (this.socket.destroyed) {
       response.body?.cancel().catch(() => undefined);
       return false;
     }
     // A body that nobody asked for may be endless, or never come.
-    const skippable = body.done || (!head.expectsContinue && body.drainable(MAX_DRAIN));
-    const sent = sendAnswer(response, {
-      writer: this.#writer,
-      head: head.method === 'HEAD',
-      modern: head.modern,
-      keepAlive: head.keepAlive && skippable && !this.options.stopping.aborted,
-      waiting: this.#waiting,
-      onSource: (cancel) => {
-        this.#cancelSource = cancel;
-      },
-    });
-    const goOn = sent instanceof Promise ? await sent : sent;
+    const skippable = body === NO_BODY || body.done || (!head.expectsContinue && body.drainable(MAX_DRAIN));
+    const context = this.#context;
+    context.head = head.method === 'HEAD';
+    context.modern = head.modern;
+    context.keepAlive = head.keepAlive && skippable && !this.options.stopping.aborted;
+    const sent = sendAnswer(response, context);
+    return sent instanceof Promise ? sent.then((goOn) => this.#sent(goOn, body)) : this.#sent(sent, body);
+  }
+
+  /** After an answer; whether the connection goes on. */
+  #sent(goOn: boolean, body: Body): boolean | Promise<boolean> {
     this.#request = undefined;
-    return goOn && (body.done || (await body.drain(MAX_DRAIN)));
+    return goOn && (body === NO_BODY || body.done || body.drain(MAX_DRAIN));
   }
 }
 

@@ -14,9 +14,11 @@ export function methodNamed(name: string): Method {
 
 /** Throws UNAUTHENTICATED or ACCESS_DENIED. */
 function authorizeMethod(deps: HttpDeps, state: RequestState, method: Method): Decision {
-  const { identity, peer } = state;
+  const { identity } = state;
   const decision = deps.decide(identity, method);
   if (decision.allowed) return decision;
+  // Asked for only now: on the native listener that costs something.
+  const { peer } = state;
   const error = identity.authenticated
     ? new ImageServerError('ACCESS_DENIED', `access to method denied: ${method.name}`)
     : new ImageServerError(

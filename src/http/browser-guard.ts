@@ -13,7 +13,20 @@ function hostName(host: string): string {
   return (bracketed?.[1] ?? host.replace(/:\d*$/, '')).toLowerCase();
 }
 
+/** The host that was looked at last, and what came of it: most requests come for the same one. */
+let lastHost = '';
+let lastNames: ReadonlySet<string> | undefined;
+let lastVerdict = false;
+
 function isOurName(host: string, hostNames: ReadonlySet<string>): boolean {
+  if (host === lastHost && hostNames === lastNames) return lastVerdict;
+  lastVerdict = looksLikeOurs(host, hostNames);
+  lastHost = host;
+  lastNames = hostNames;
+  return lastVerdict;
+}
+
+function looksLikeOurs(host: string, hostNames: ReadonlySet<string>): boolean {
   const name = hostName(host).replace(/\.$/, '');
   return name === 'localhost' || name.endsWith('.localhost') || isIP(name) !== 0 || hostNames.has(name);
 }

@@ -16,9 +16,12 @@ export interface ServeOptions {
 /** What is as short as this is read at once: cheaper than having whoever sends it open the file again. Bytes. */
 const SMALL = 64 * 1024;
 
-/** Throws CORRUPT if the file is shorter than recorded. */
+/** Where short contents are read to: a Response takes a copy of them. */
+const scratch = new Uint8Array(SMALL);
+
+/** The bytes, until the next call. Throws CORRUPT if the file is shorter than recorded. */
 function readRange(object: ObjectReader, start: number, end: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(end - start);
+  const bytes = scratch.subarray(0, end - start);
   for (let at = 0; at < bytes.length; ) {
     const read = readSync(object.fd, bytes, at, bytes.length - at, start + at);
     if (read === 0) throw new ImageServerError('CORRUPT', `object is shorter than recorded: ${object.hash}`);
