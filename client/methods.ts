@@ -6,6 +6,8 @@ import {
   ImageIdentity,
   ListTrashRequest,
   ListTrashResponse,
+  PreviewDeleteUnreferencedObjectsRequest,
+  PreviewDeleteUnreferencedObjectsResponse,
   PurgeTrashRequest,
   PurgeTrashResponse,
   ReleaseHeldDeletionsRequest,
@@ -84,6 +86,11 @@ export const CALLS = {
   'ImageServer.ListTrash': { request: ListTrashRequest, reply: ListTrashResponse },
   /** Makes an image directory; it inherits the parent's owner group. MakeAll makes missing parents too. */
   'ImageServer.MakeDirectory': { request: MakeDirectoryRequest, reply: MakeDirectoryResponse },
+  /** What DeleteUnreferencedObjects would delete now; nothing is deleted. */
+  'ImageServer.PreviewDeleteUnreferencedObjects': {
+    request: PreviewDeleteUnreferencedObjectsRequest,
+    reply: PreviewDeleteUnreferencedObjectsResponse,
+  },
   /** Removes deleted images for good before their grace period is over: one, or all. */
   'ImageServer.PurgeTrash': { request: PurgeTrashRequest, reply: PurgeTrashResponse },
   /** Lets deletions happen that a replica has held back because there were so many. */
