@@ -4,6 +4,7 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
+import type { ClientKeyPair } from '../src/srpc/dial.ts';
 import { encodeImage } from '../src/wire/encoded-image.ts';
 import { Directory, type Image } from '../src/wire/messages/image.ts';
 import {
@@ -11,6 +12,8 @@ import {
   AddImageResponse,
   ChangeImageExpirationRequest,
   ChangeImageExpirationResponse,
+  ChownDirectoryRequest,
+  ChownDirectoryResponse,
   DeleteImageRequest,
   DeleteImageResponse,
   DeleteUnreferencedObjectsRequest,
@@ -64,6 +67,8 @@ export async function freePort(): Promise<number> {
 
 /** One server that keeps its port and directories over restarts. */
 export class Node {
+  /** With TLS: what calls are made with. */
+  pair: ClientKeyPair | undefined;
   #ours: TestServer | undefined;
   #pid = 0;
   #log = '';
@@ -150,7 +155,8 @@ export class Node {
   }
 
   client(): Promise<SrpcClient> {
-    return connectSrpc({ host: '127.0.0.1', port: this.port });
+    const { port, pair } = this;
+    return connectSrpc({ host: '127.0.0.1', port, ...(pair ? { tls: { pairs: [pair] } } : {}) });
   }
   async with<T>(work: (client: SrpcClient) => Promise<T>): Promise<T> {
     const client = await this.client();
@@ -170,6 +176,14 @@ export class Node {
       client.call('ImageServer.MakeDirectory', MakeDirectoryRequest, MakeDirectoryResponse, {
         DirectoryName: name,
         MakeAll: false,
+      }),
+    );
+  }
+  chown(name: string, group: string): Promise<unknown> {
+    return this.with((client) =>
+      client.call('ImageServer.ChownDirectory', ChownDirectoryRequest, ChownDirectoryResponse, {
+        DirectoryName: name,
+        OwnerGroup: group,
       }),
     );
   }

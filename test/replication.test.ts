@@ -370,6 +370,19 @@ describe('our own pair', () => {
     expect(wire.received - before).toBeLessThan(10 * 600_000);
   });
 
+  test('the cap on bandwidth holds', async () => {
+    const master = await start('ours');
+    const dice = new Dice(6);
+    await master.add('big', [dice.bytes(2_000_000), dice.bytes(2_000_000), dice.bytes(2_000_000)]);
+    const wire = await wireTo(master);
+    const started = performance.now();
+    const replica = await start('ours', [...master.replicaArgs(wire.port), '-replicationBandwidth=2M']);
+    await converged(master, replica);
+    // Beyond what one second allows, 3.9 MB are waited for.
+    expect(performance.now() - started).toBeGreaterThan(1800);
+    expect(wire.received).toBeGreaterThan(6_000_000);
+  });
+
   test('a damaged object of the replica comes from the master again', async () => {
     const master = await start('ours');
     await master.add('a', text('contents'));
