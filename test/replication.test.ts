@@ -281,6 +281,24 @@ describe('our own pair', () => {
     await until('later', async () => (await picture(replica)).includes('later:'));
   });
 
+  test('an image that is damaged at the master stays on the replica', async () => {
+    const master = await start('ours');
+    for (const name of ['good', 'bad', 'gone']) await master.add(name, text(name));
+    const replica = await start('ours', master.replicaArgs());
+    await converged(master, replica);
+    const before = (await picture(replica)).split('\n').filter((line) => !line.startsWith('gone'));
+    await replica.stop();
+    await master.delete('gone');
+    await master.stop();
+    writeFileSync(join(master.imageDirectory, 'bad'), 'damaged');
+    await master.start();
+    expect(await picture(master)).not.toContain('bad:');
+    await replica.start();
+    await until('compared', async () => !(await picture(replica)).includes('gone:'));
+    await until('live', async () => (await statusOf(replica)).State === 'live');
+    expect((await picture(replica)).split('\n')).toEqual(before);
+  });
+
   test('imagetool: trash, undelete, purge, replication status, release of deletions', async () => {
     const master = await start('ours');
     for (let i = 0; i < 8; i++) await master.add(`i${i}`, text(`contents ${i}`));

@@ -30,5 +30,7 @@ export const listImageIdentities = defineStream({
   end: END,
   *handle(services) {
     for (const entry of [...services.images.entries()]) yield identityOf(entry);
+    // Damaged here, so replicas shall keep theirs.
+    for (const Name of services.images.unreadable()) yield { ...END, Name };
   },
 });

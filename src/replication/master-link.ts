@@ -13,6 +13,8 @@ export interface ImageIdentity {
   readonly createdOn: GoTime;
   readonly createdBy: string;
   readonly expiresAt: GoTime;
+  /** The master has it but cannot read it. */
+  readonly unreadable?: true;
 }
 
 /** Takes one object; what it leaves unread is skipped. Chunks are only valid until the next one is asked for. */

@@ -42,11 +42,12 @@ export function planReconcile(input: PlanInput): Plan {
   for (const entry of input.here) {
     const { name } = entry;
     if (input.touched.has(name)) continue;
+    const identity = input.identities?.get(name);
     if (!input.listed.has(name)) {
-      gone.push(name);
+      // A copy of what is damaged at the master is worth more than ever.
+      if (!identity?.unreadable) gone.push(name);
       continue;
     }
-    const identity = input.identities?.get(name);
     if (!identity || compareIdentity(entry, identity) !== 'same') look.push(name);
   }
   const directoriesGone = input.directoriesHere

@@ -129,7 +129,9 @@ class SrpcLink implements MasterLink {
         }
         const identities = new Map<string, ImageIdentity>();
         for (;;) {
-          const { Name, CreatedOn, CreatedBy, ExpiresAt } = await must(channel.receive(IdentityMessage));
+          const { Name, Identity, CreatedOn, CreatedBy, ExpiresAt } = await must(
+            channel.receive(IdentityMessage),
+          );
           watchdog.progress();
           if (Name === '') break;
           identities.set(Name, {
@@ -137,6 +139,7 @@ class SrpcLink implements MasterLink {
             createdOn: CreatedOn,
             createdBy: CreatedBy,
             expiresAt: ExpiresAt,
+            ...(Identity === '' ? { unreadable: true } : {}),
           });
         }
         channel.end();

@@ -234,6 +234,7 @@ export class MemoryImages {
       has: (name: string) => self.stored.has(name),
       get: (name: string) => self.stored.get(name)?.entry,
       names: () => self.stored.keys(),
+      unreadable: () => [],
       entries: () => Array.from(self.stored.values(), ({ entry }) => entry),
       get size() {
         return self.stored.size;

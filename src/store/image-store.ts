@@ -294,6 +294,13 @@ export class DirectoryImageStore implements ImageStore {
     this.options.index.dropImage(name);
   }
 
+  unreadable(): string[] {
+    return this.options.reporter
+      .damages()
+      .filter(({ kind, what }) => kind === 'image' && !this.has(what))
+      .map(({ what }) => what);
+  }
+
   /**
    * A damaged image is not served any more. Its file stays where it is until something takes its place, its objects
    * stay referred to: an upload of the image or the master may heal it. Replicas are not told to delete theirs.

@@ -174,6 +174,8 @@ export interface ImageStore {
   pending(name: string): Promise<void> | undefined;
   /** Names in no particular order. */
   names(): Iterable<string>;
+  /** Names of images that are on disk but cannot be read: not served, and not deleted either. */
+  unreadable(): string[];
   entries(): Iterable<ImageEntry>;
   readonly size: number;
   /** All names, each with a newline, then an empty line: the ListImages stream, kept ready. */

@@ -18,7 +18,7 @@ import {
 export const ImageIdentity = struct(
   'imageserver.ImageIdentity',
   { Name: string, Identity: string, CreatedOn: time, CreatedBy: string, ExpiresAt: time },
-  { Identity: 'SHA-512 of the stored image, hex.' },
+  { Identity: 'SHA-512 of the stored image, hex; empty = the image is there but damaged.' },
 );
 export type ImageIdentity = ValueOf<typeof ImageIdentity>;
 
