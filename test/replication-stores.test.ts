@@ -19,6 +19,7 @@ import { isZeroTime, timeFromMillis, ZERO_TIME } from '../src/wire/time.ts';
 import { imageOf, sha512 } from './replication-lab.ts';
 
 const RUNS = Number(process.env.IMAGESERVER_SEQUENCES ?? 60);
+const SEED = Number(process.env.IMAGESERVER_SEED ?? Date.now() % 1_000_000_000);
 const START = 1_800_000_000_000;
 
 const updateOf = (event: CatalogueEvent): ImageUpdate =>
@@ -399,7 +400,7 @@ const others: fc.Arbitrary<Step>[] = [
 ];
 
 test(
-  `${RUNS} random sequences on real directories`,
+  `${RUNS} random sequences on real directories, seed ${SEED}`,
   async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -418,7 +419,7 @@ test(
           }
         },
       ),
-      { numRuns: RUNS },
+      { numRuns: RUNS, seed: SEED },
     );
   },
   60_000 + RUNS * 2_000,
