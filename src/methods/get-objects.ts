@@ -1,6 +1,8 @@
 import { asImageServerError, errorLine } from '../errors.ts';
+import { Turn } from '../store/turn.ts';
+import type { ObjectReader, ObjectStore } from '../store/types.ts';
 import { GetObjectsRequest, GetObjectsResponse } from '../wire/messages/objectserver.ts';
-import type { Channel, ChannelMethod } from './method.ts';
+import { type Channel, type ChannelMethod, GATHERED } from './method.ts';
 
 /** Text for objects that are not here; names the first one. Empty if all are here. */
 function missingText(hashes: readonly string[], sizes: readonly number[]): string {
@@ -27,6 +29,30 @@ async function readRequest(channel: Channel) {
   }
 }
 
+/**
+ * Sends one object. The sizes are promised already: an object of another length can only be answered by closing the
+ * connection.
+ */
+function sendObject(
+  objects: ObjectStore,
+  channel: Channel,
+  hash: string,
+  size: number,
+): void | Promise<void> {
+  if (channel.gather && size <= GATHERED)
+    return channel.gather(size, (into, at) => objects.readInto(hash, size, into, at));
+  return sendOpened(objects.open(hash), channel, size);
+}
+
+async function sendOpened(object: ObjectReader, channel: Channel, size: number): Promise<void> {
+  try {
+    if (object.size !== size) throw new Error(`object ${object.hash} changed its length`);
+    await channel.sendObject(object);
+  } finally {
+    object.close();
+  }
+}
+
 export const getObjects: ChannelMethod = {
   shape: 'channel',
   name: 'ObjectServer.GetObjects',
@@ -46,16 +72,17 @@ export const getObjects: ChannelMethod = {
       await channel.send(GetObjectsResponse, { ResponseString, ObjectSizes: sizes.map(BigInt) });
       await channel.flush();
       if (ResponseString) return;
+      const turn = new Turn();
       for (let index = 0; index < sizes.length; index++) {
         if (call.signal.aborted) return;
-        const object = services.objects.open(request.Hashes[index] as string);
-        try {
-          // The sizes are promised already: another length can only be answered by closing the connection.
-          if (object.size !== sizes[index]) throw new Error(`object ${object.hash} changed its length`);
-          await channel.sendObject(object);
-        } finally {
-          object.close();
-        }
+        const sent = sendObject(
+          services.objects,
+          channel,
+          request.Hashes[index] as string,
+          sizes[index] ?? 0,
+        );
+        if (sent) await sent;
+        if (turn.over()) await turn.next();
       }
       await channel.flush();
     } finally {

@@ -100,6 +100,9 @@ export interface ChannelMethod extends Common {
   handle(services: Services, channel: Channel, call: Call): Promise<void>;
 }
 
+/** Largest piece that is gathered with others, bytes. */
+export const GATHERED = 32 * 1024;
+
 /** What a channel method sees of its connection. */
 export interface Channel {
   /** Next value from the client; undefined if it closed between values. */
@@ -116,6 +119,12 @@ export interface Channel {
   write(data: Uint8Array): void | Promise<void>;
   /** Sends an object's bytes the cheapest way (sendfile on plain sockets). */
   sendObject(object: ObjectReader): Promise<void>;
+  /**
+   * Of channels that gather small pieces: `fill` is called at once to put `length` bytes (at most `GATHERED`) into the
+   * buffer at the offset; one byte more is free there, for whoever reads to see that there is not more. Nothing is sent
+   * if it throws.
+   */
+  gather?(length: number, fill: (into: Uint8Array, at: number) => void): void | Promise<void>;
   flush(): Promise<void>;
 }
 

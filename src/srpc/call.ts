@@ -4,6 +4,12 @@ import type { Identity } from '../access/identity.ts';
 import type { ImageServerError } from '../errors.ts';
 import type { Call, Method } from '../methods/method.ts';
 
+/** Most calls never look at their signal, so it is made when one does. */
+export interface Caller {
+  /** Aborted when the caller has gone. */
+  readonly signal: AbortSignal;
+}
+
 export class SrpcCall implements Call {
   subject = '';
   failure?: ImageServerError;
@@ -13,8 +19,12 @@ export class SrpcCall implements Call {
     readonly identity: Identity,
     readonly methodAccess: boolean,
     readonly peer: string,
-    readonly signal: AbortSignal,
+    readonly caller: Caller,
   ) {}
+
+  get signal(): AbortSignal {
+    return this.caller.signal;
+  }
 }
 
 /** One call that ended or was refused, for audit and metrics. */

@@ -16,7 +16,7 @@ import type { Services } from '../methods/services.ts';
 import { methods as allMethods } from '../methods/table.ts';
 import type { ObjectReader } from '../store/types.ts';
 import type { Schema, ValueOf } from '../wire/schema.ts';
-import { type CallRecord, SrpcCall } from './call.ts';
+import { type Caller, type CallRecord, SrpcCall } from './call.ts';
 import { type Coder, type CoderName, makeCoder } from './coder.ts';
 import { type LineLimits, SocketReader } from './reader.ts';
 import { sendEvents, sendList } from './stream.ts';
@@ -63,10 +63,10 @@ function serviceNames(methods: ReadonlyMap<string, Method>): ReadonlySet<string>
 
 const REFUSED: Decision = { allowed: false, methodAccess: false, reason: 'not granted by the certificate' };
 
-class Connection {
+class Connection implements Caller {
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
-  readonly #gone = new AbortController();
+  #gone: AbortController | undefined;
   readonly #methods: ReadonlyMap<string, Method>;
   readonly #methodLine: LineLimits;
   #idle = false;
@@ -83,8 +83,15 @@ class Connection {
       // The peer waits for what we have gathered as we wait for it.
       onWait: () => this.#flushQuietly(),
     });
-    socket.on('close', () => this.#gone.abort());
-    if (socket.destroyed) this.#gone.abort();
+    socket.on('close', () => this.#gone?.abort());
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#gone) {
+      this.#gone = new AbortController();
+      if (this.socket.destroyed) this.#gone.abort();
+    }
+    return this.#gone.signal;
   }
 
   async run(): Promise<void> {
@@ -137,6 +144,10 @@ class Connection {
     const { socket } = this;
     if (socket.destroyed) return;
     this.#flushQuietly();
+    if (this.#reader.ended && socket.writableLength === 0) {
+      socket.destroy();
+      return;
+    }
     this.#reader.discard();
     socket.end();
     // Closing with unread bytes would reset the connection and could take the last answer with it.
@@ -164,7 +175,7 @@ class Connection {
     // Leaves with the answer, or as soon as we wait for the request.
     this.#writer.writeByte(NEWLINE);
     const { identity, peer } = this.options;
-    const call = new SrpcCall(identity, decision.methodAccess, peer, this.#gone.signal);
+    const call = new SrpcCall(identity, decision.methodAccess, peer, this);
     const started = performance.now();
     const coder = makeCoder(this.options.coder, this.#reader);
     if (method.shape === 'unary') return this.#unary(method, coder, call, decision, started);
@@ -307,7 +318,7 @@ class Connection {
     stopping?.addEventListener('abort', stop);
     if (this.#reader.ended || stopping?.aborted) setImmediate(stop);
     try {
-      const listener = new SrpcCall(call.identity, call.methodAccess, peer, listening.signal);
+      const listener = new SrpcCall(call.identity, call.methodAccess, peer, listening);
       await sendEvents(method, services, coder, this.#writer, listener);
     } catch (thrown) {
       const error = asImageServerError(thrown);
@@ -331,6 +342,7 @@ class Connection {
       send: (schema, value) => writer.write(coder.encode(schema, value)),
       write: (data) => writer.write(data),
       sendObject: async (object: ObjectReader) => writer.sendFile(object.fd, 0, object.size),
+      gather: (length, fill) => writer.gather(length, fill),
       flush: async () => writer.flush(),
     };
     await method.handle(this.options.services, channel, call);

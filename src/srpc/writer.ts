@@ -75,6 +75,14 @@ export class SocketWriter {
     this.#room()[this.#used++] = byte;
   }
 
+  /** `fill` puts `length` bytes, less than a slab has, into what is gathered; a byte more is free behind them. */
+  gather(length: number, fill: (into: Uint8Array, at: number) => void): void | Promise<void> {
+    if (this.#used + length >= SLAB) this.#emit();
+    fill(this.#room(), this.#used);
+    this.#used += length;
+    return this.ready();
+  }
+
   /** One character becomes one byte. */
   writeLatin1(text: string): void | Promise<void> {
     if (text.length >= BIG) return this.write(Buffer.from(text, 'latin1'));

@@ -1,5 +1,5 @@
 /** Objects in OBJECT_DIR, the original's layout: what is there, opening, quarantine. Uploads and collection are beside. */
-import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { collectUnreferenced } from './collect.ts';
@@ -172,12 +172,38 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   open(hash: Hash): ObjectReader {
+    const slot = this.#slotOf(hash);
+    const path = this.pathOf(hash);
+    const fd = this.#openFile(slot, hash, path);
+    const { size } = fstatSync(fd);
+    if (size === this.table.sizes[slot]) return new OpenObject(hash, size, fd, path);
+    closeSync(fd);
+    throw this.#wrongLength(slot, hash, size);
+  }
+
+  readInto(hash: Hash, size: number, into: Uint8Array, at: number): void {
+    const slot = this.#slotOf(hash);
+    const fd = this.#openFile(slot, hash, this.pathOf(hash));
+    let length = 0;
+    try {
+      for (let count = 1; count > 0 && length < size; length += count)
+        count = readSync(fd, into, at + length, size + 1 - length, length);
+      if (length !== size) length = fstatSync(fd).size;
+    } finally {
+      closeSync(fd);
+    }
+    if (length !== size || size !== this.table.sizes[slot]) throw this.#wrongLength(slot, hash, length);
+  }
+
+  #slotOf(hash: Hash): number {
     const slot = this.locateHash(hash);
     if (slot === 0) throw new ImageServerError('OBJECT_NOT_FOUND', `unknown object: ${hash}`);
-    const path = this.pathOf(hash);
-    let fd: number;
+    return slot;
+  }
+
+  #openFile(slot: number, hash: Hash, path: string): number {
     try {
-      fd = openSync(path, 'r');
+      return openSync(path, 'r');
     } catch (thrown) {
       if (errno(thrown) === 'ENOENT') {
         this.lost(slot, 'file is gone');
@@ -185,14 +211,12 @@ export class DirectoryObjectStore implements ObjectStore {
       }
       throw new ImageServerError('INTERNAL', `cannot open object: ${hash}`, { cause: thrown });
     }
-    const size = fstatSync(fd).size;
-    if (size !== this.table.sizes[slot]) {
-      closeSync(fd);
-      const reason = `length is ${size}, should be ${this.table.sizes[slot]}`;
-      this.quarantine(slot, reason);
-      throw new ImageServerError('CORRUPT', `object: ${hash} is damaged: ${reason}`);
-    }
-    return new OpenObject(hash, size, fd, path);
+  }
+
+  #wrongLength(slot: number, hash: Hash, length: number): ImageServerError {
+    const reason = `length is ${length}, should be ${this.table.sizes[slot]}`;
+    if (length !== this.table.sizes[slot]) this.quarantine(slot, reason);
+    return new ImageServerError('CORRUPT', `object: ${hash} is damaged: ${reason}`);
   }
 
   upload(): ObjectUpload {

@@ -86,6 +86,11 @@ export interface ObjectStore {
   sizes(hashes: readonly Hash[]): number[];
   /** Opens an object. Throws OBJECT_NOT_FOUND, or CORRUPT if the file's length is not the recorded one. */
   open(hash: Hash): ObjectReader;
+  /**
+   * Reads a small object of `size` bytes at once; `into` has room for one byte more at `at`. Throws as `open`, CORRUPT
+   * for any other length.
+   */
+  readInto(hash: Hash, size: number, into: Uint8Array, at: number): void;
   upload(): ObjectUpload;
   totals(): ObjectTotals;
   /** Oldest first. */
