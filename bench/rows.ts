@@ -61,7 +61,9 @@ const getBig: Omit<Row, 'name'> = {
   work: (peer) => times(4, () => getObjects(peer.client, [bigHash])),
 };
 async function page(peer: Peer, path: string): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${peer.port}${path}`);
+  // The original does not compress; ours would.
+  const headers = { 'accept-encoding': 'identity' };
+  const response = await fetch(`http://127.0.0.1:${peer.port}${path}`, { headers });
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
 }

@@ -26,24 +26,44 @@ function dateText(days: number): string {
   return `${two(day)} ${MONTHS[month - 1]} ${year < 0 ? '-' : ''}${digits}`;
 }
 
-/** Prints times of a zone as `03 Feb 2024 04:05:06 UTC`. Files of an image share few days: those are kept. */
+/** Texts kept by a printer; an image has few different times, modes and owners. */
+const MAX_KEPT = 4096;
+
+/** As `make`, with its latest results kept. */
+function kept<K, V>(make: (key: K) => V): (key: K) => V {
+  const results = new Map<K, V>();
+  return (key) => {
+    let result = results.get(key);
+    if (result === undefined) {
+      if (results.size >= MAX_KEPT) results.clear();
+      result = make(key);
+      results.set(key, result);
+    }
+    return result;
+  };
+}
+
+/** Prints times of a zone as `03 Feb 2024 04:05:06 UTC`. */
 export function timePrinter(zone: Zone = localZone()): (seconds: bigint) => string {
-  const dates = new Map<number, string>();
-  return (unix) => {
-    const seconds = Number(unix);
+  const dateOf = kept(dateText);
+  const print = kept((seconds: number) => {
     const { offset, name } = zone(seconds);
     const local = seconds + offset;
     const days = Math.floor(local / DAY);
-    let date = dates.get(days);
-    if (date === undefined) {
-      date = dateText(days);
-      dates.set(days, date);
-    }
     const second = local - days * DAY;
     const clock = `${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}`;
-    return `${date} ${clock} ${name}`;
-  };
+    return `${dateOf(days)} ${clock} ${name}`;
+  });
+  return (unix) => print(Number(unix));
 }
+
+/** Numbers are turned into text faster than 64-bit integers. */
+function sizeText(size: bigint): string {
+  return String(size <= Number.MAX_SAFE_INTEGER ? Number(size) : size).padStart(10);
+}
+
+const NO_SIZE = ' '.repeat(10);
+const NO_TIME = ' '.repeat(24);
 
 interface Shown {
   readonly mode: number;
@@ -55,14 +75,13 @@ interface Shown {
 }
 
 function shown(inode: GenericInode): Shown {
-  const none = ' '.repeat(10);
   switch (inode.Kind) {
     case 'regular':
       return {
         mode: inode.Mode,
         uid: inode.Uid,
         gid: inode.Gid,
-        size: String(inode.Size).padStart(10),
+        size: sizeText(inode.Size),
         seconds: inode.MtimeSeconds,
         data: inode.Size > 0n ? ` ${inode.Hash}` : '',
       };
@@ -80,7 +99,7 @@ function shown(inode: GenericInode): Shown {
         mode: S_IFLNK | 0o777,
         uid: inode.Uid,
         gid: inode.Gid,
-        size: none,
+        size: NO_SIZE,
         seconds: undefined,
         data: ` -> ${inode.Symlink}`,
       };
@@ -90,7 +109,7 @@ function shown(inode: GenericInode): Shown {
         mode: inode.Mode,
         uid: inode.Uid,
         gid: inode.Gid,
-        size: device ? `0x${inode.Rdev.toString(16)}`.padStart(10) : none,
+        size: device ? `0x${inode.Rdev.toString(16)}`.padStart(10) : NO_SIZE,
         seconds: inode.MtimeSeconds,
         data: '',
       };
@@ -100,31 +119,45 @@ function shown(inode: GenericInode): Shown {
         mode: (inode.Mode & ~S_IFMT) | S_IFDIR,
         uid: inode.Uid,
         gid: inode.Gid,
-        size: none,
+        size: NO_SIZE,
         seconds: undefined,
         data: '',
       };
   }
 }
 
-/** Lines without their newlines, made as they are asked for. */
+/**
+ * Lines without their newlines, made as they are asked for. Joined: a text of pieces that is only put
+ * together when it is sent costs several times as much.
+ */
 export function* listingLines(tree: FileSystem, options: ListingOptions = {}): Generator<string> {
   const links = linkCounts(tree);
-  const time = timePrinter(options.zone);
   const has = (letter: string) => !options.skipFields?.includes(letter);
-  const [mode, link, uid, gid, size, mtime, name, data] = [...'mlugstnd'].map(has);
+  const column = <K>(letter: string, make: (key: K) => string): ((key: K) => string) =>
+    has(letter) ? kept((key: K) => `${make(key)} `) : () => '';
+  const mode = column('m', modeText);
+  const link = column('l', (count: number) => String(count).padStart(3));
+  const uid = column('u', (id: number) => String(id).padStart(5));
+  const gid = column('g', (id: number) => String(id).padStart(5));
+  const time = timePrinter(options.zone);
+  const size = has('s') ? (text: string) => `${text} ` : () => '';
+  const mtime = has('t')
+    ? (seconds: bigint | undefined) => `${seconds === undefined ? NO_TIME : time(seconds)} `
+    : () => '';
+  const name = has('n');
+  const data = has('d');
   for (const { path, inodeNumber, inode } of walkTree(tree, options.skip)) {
     const row = shown(inode);
-    let line = '';
-    if (mode) line += `${modeText(row.mode)} `;
-    if (link)
-      line += `${String(inode.Kind === 'directory' ? 1 : (links.get(inodeNumber) ?? 0)).padStart(3)} `;
-    if (uid) line += `${String(row.uid).padStart(5)} `;
-    if (gid) line += `${String(row.gid).padStart(5)} `;
-    if (size) line += `${row.size} `;
-    if (mtime) line += `${row.seconds === undefined ? ' '.repeat(24) : time(row.seconds)} `;
-    if (name) line += path;
-    if (data) line += row.data;
-    yield line;
+    const count = inode.Kind === 'directory' ? 1 : (links.get(inodeNumber) ?? 0);
+    yield [
+      mode(row.mode),
+      link(count),
+      uid(row.uid),
+      gid(row.gid),
+      size(row.size),
+      mtime(row.seconds),
+      name ? path : '',
+      data ? row.data : '',
+    ].join('');
   }
 }
