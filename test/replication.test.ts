@@ -447,6 +447,23 @@ for (const kind of ['original', 'original-head'] as const)
       expect(statSync(join(replica.imageDirectory, 'd', 'injected')).size).toBeGreaterThan(0);
     });
 
+    test('behind our replica of one of its kind: blocked until that is complete, then the same', async () => {
+      const master = await start(kind);
+      await master.mkdir('d');
+      for (let i = 0; i < 5; i++) await master.add(`d/${i}`, text(`contents ${i}`, 'shared'));
+      const middle = new Node('ours', await freePort(), master.replicaArgs());
+      nodes.push(middle);
+      await middle.start();
+      const last = await start(kind, middle.replicaArgs());
+      await converged(master, last);
+      await master.add('d/new', text('new'));
+      await master.delete('d/0');
+      await converged(master, last);
+      await last.add('d/from the end', text('through both'));
+      await converged(master, middle);
+      await converged(master, last);
+    });
+
     test('images expire on both sides, and its session outlives that', async () => {
       const master = await start('ours');
       const soon = timeFromMillis(Date.now() + 8000);
