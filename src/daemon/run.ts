@@ -113,6 +113,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
         ],
       };
     },
+    damages: () => stores.damages(),
     startedAt,
     logLines: () => log.lines(),
     metrics,

@@ -2,6 +2,7 @@
 import { Html } from '@elysiajs/html';
 import type { HttpDeps } from '../http/deps.ts';
 import { formatBytes } from '../image/format.ts';
+import { damagesPart } from './damages.tsx';
 import { frame } from './frame.tsx';
 import { replicationPart } from './replication.tsx';
 import { dateText, durationText, percentText } from './words.ts';
@@ -67,6 +68,7 @@ export function statusPage(deps: HttpDeps): () => string {
             {reason}
           </p>
         ))}
+        {damagesPart(deps.damages())}
         <section class="tiles" aria-label="Contents">
           <p class="tile">
             Number of <a href="/listImages?output=text">images</a>:{' '}

@@ -59,6 +59,7 @@ export async function withApp(
       hostNames: new Set(),
       version: '0.0.0-test',
       readiness: () => readiness,
+      damages: () => stores.damages(),
       startedAt: START,
       logLines: () => ['a line with <b>markup</b>'],
       metrics: { contentType: 'text/plain', text: async () => 'imageserver_images 1\n' },

@@ -3,6 +3,7 @@ import type { Identity } from '../access/identity.ts';
 import type { ImageServerError } from '../errors.ts';
 import type { Call, Method } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
+import type { Damage } from '../store/types.ts';
 
 /** The outcome of the one permission decision. */
 export interface Decision {
@@ -56,6 +57,8 @@ export interface HttpDeps {
   readonly hostNames: ReadonlySet<string>;
   readonly version: string;
   readonly readiness: () => Readiness;
+  /** What was found damaged since the start. */
+  readonly damages: () => readonly Damage[];
   /** Milliseconds since the epoch when the server started. */
   readonly startedAt: number;
   /** The last lines of the log, oldest first. */
