@@ -1,10 +1,12 @@
 /** The TypeScript client against a server of ours. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addAndFetch } from '../client/example.ts';
 import { generate } from '../client/generate.ts';
 import { hashOf, ImageServerClient, ImageServerProblem, type ImageUpdate } from '../client/index.ts';
-import { startServer, type TestServer } from './server.ts';
+import { runProgram, startServer, type TestServer } from './server.ts';
 
 let server: TestServer;
 let client: ImageServerClient;
@@ -25,6 +27,53 @@ test('it is published from this package', async () => {
   const { ImageServerClient: published } = await import('imageserver/client' as string);
   expect(published).toBe(ImageServerClient);
 });
+
+const NODE = Bun.which('node');
+test.skipIf(!NODE)(
+  'another project can use it from Node, with its types',
+  async () => {
+    const project = mkdtempSync(join(tmpdir(), 'client-test-'));
+    try {
+      const root = join(import.meta.dir, '..');
+      const run = async (...command: string[]) => {
+        const { status, stdout, stderr } = await runProgram(command, { cwd: project });
+        expect([command[0], status, stdout + stderr]).toEqual([command[0], 0, expect.any(String)]);
+        return stdout;
+      };
+      // As npm pack would put it there.
+      const installed = join(project, 'node_modules', 'imageserver');
+      await run('sh', join(root, 'client', 'build.sh'), join(installed, 'dist', 'client'));
+      copyFileSync(join(root, 'package.json'), join(installed, 'package.json'));
+      writeFileSync(
+        join(project, 'use.mts'),
+        `import { type Image, ImageServerClient } from 'imageserver/client';
+        const server = new ImageServerClient({ url: '${server.url}' });
+        await server.call('ImageServer.MakeDirectory', { DirectoryName: 'from-node' });
+        const image: Image | null = (await server.call('ImageServer.GetImage', { ImageName: 'none' })).Image;
+        const bytes: bigint | undefined = image?.FileSystem?.TotalDataBytes;
+        // @ts-expect-error A name is wanted.
+        const wrong = () => server.call('ImageServer.GetImage', { ImageName: 7 });
+        for await (const one of server.list('ImageServer.ListDirectories')) console.log(one.Name, bytes, typeof wrong);
+        `,
+      );
+      const compilerOptions = {
+        strict: true,
+        module: 'nodenext',
+        target: 'esnext',
+        lib: ['esnext', 'dom'],
+        types: [],
+        outDir: 'out',
+        skipLibCheck: true,
+      };
+      writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.mts'] }));
+      await run(process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
+      expect(await run(NODE as string, join('out', 'use.mjs'))).toContain('from-node undefined function');
+    } finally {
+      rmSync(project, { recursive: true, force: true });
+    }
+  },
+  120_000,
+);
 
 describe('the client', () => {
   test('adds and fetches an image', async () => {

@@ -2,6 +2,7 @@
 import { Html } from '@elysiajs/html';
 import { percentEncode } from '../http/percent.ts';
 import { formatBytes } from '../image/format.ts';
+import { parentDirectory } from '../image/paths.ts';
 import { walkTree } from '../image/tree.ts';
 import type { ImageEntry } from '../store/types.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
@@ -47,6 +48,22 @@ function filterLine(entry: ImageEntry, name: string): string {
   ) as string;
 }
 
+/** What the image says of itself beside the original's lines. */
+function moreFacts(entry: ImageEntry, header: Image): string[] {
+  const tags = [...entry.tags].map(([key, value]) => `${key}=${value}`);
+  const facts: [string, string][] = [
+    ['Created for', entry.createdFor],
+    ['Owner users', entry.ownerUsers.join(', ')],
+    ['Owner groups', entry.ownerGroups.join(', ')],
+    ['Source image', header.SourceImage],
+    ['Git URL', header.BuildGitUrl],
+    ['Git branch', entry.buildBranch],
+    ['Git commit', entry.buildCommitId],
+    ['Tags', tags.join(', ')],
+  ];
+  return facts.filter(([, value]) => value !== '').map(([what, value]) => `${what}: ${value}`);
+}
+
 export function showImagePage(entry: ImageEntry, header: Image, now: number): string {
   const name = percentEncode(entry.name);
   const expires = toMillis(entry.expiresAt);
@@ -54,48 +71,56 @@ export function showImagePage(entry: ImageEntry, header: Image, now: number): st
   const body = (
     <>
       <h1 safe>{`Information for image: ${entry.name}`}</h1>
-      <p>
-        Data size: <a href={`/listImage?${name}`}>{formatBytes(entry.dataBytes) as 'safe'}</a>
-      </p>
-      <p>Number of data inodes: {entry.regularInodes}</p>
-      {entry.computedInodes > 0 ? (
+      <nav class="actions" aria-label="This image">
+        <a href={`/listImages?directory=${encodeURIComponent(parentDirectory(entry.name))}`}>Its directory</a>
+        <a href={`/listImage?${name}`}>Files</a>
+        <a href={`/images/${name}?fileSystem=false`}>JSON</a>
+        <a href={`/images/${name}.tar.gz`}>Archive</a>
+      </nav>
+      <section class="summary" aria-label="Summary">
         <p>
-          Number of computed inodes: <a href={`/listComputedInodes?${name}`}>{entry.computedInodes}</a>
+          Data size: <a href={`/listImage?${name}`}>{formatBytes(entry.dataBytes) as 'safe'}</a>
         </p>
-      ) : (
-        ''
-      )}
-      {filterLine(entry, name) as 'safe'}
-      {entry.triggers ? (
-        <p>
-          Number of triggers: <a href={`/listTriggers?${name}`}>{entry.triggers}</a>
-        </p>
-      ) : (
-        <p>Image has no triggers</p>
-      )}
-      {isZeroTime(entry.expiresAt) ? (
-        ''
-      ) : (
-        <p safe>{`Expires at: ${timeText(entry.expiresAt)} (in ${durationText(expires - now)})`}</p>
-      )}
-      {annotationLink('Release notes', 'listReleaseNotes', name, header.ReleaseNotes) as 'safe'}
-      {annotationLink('Build log', 'listBuildLog', name, header.BuildLog) as 'safe'}
-      {entry.createdBy ? <p safe>{`Created by: ${entry.createdBy}`}</p> : ''}
-      {isZeroTime(entry.createdOn) ? (
-        ''
-      ) : (
-        <p safe>{`Created on: ${timeText(entry.createdOn)} (${durationText(now - created)} old)`}</p>
-      )}
-      {entry.packages > 0 ? (
-        <p>
-          Packages: <a href={`/listPackages?${name}`}>{entry.packages}</a>
-        </p>
-      ) : (
-        ''
-      )}
-      <p>
-        <a href={`/images/${name}`}>JSON</a> · <a href={`/images/${name}.tar.gz`}>Archive</a>
-      </p>
+        <p>Number of data inodes: {entry.regularInodes}</p>
+        {entry.computedInodes > 0 ? (
+          <p>
+            Number of computed inodes: <a href={`/listComputedInodes?${name}`}>{entry.computedInodes}</a>
+          </p>
+        ) : (
+          ''
+        )}
+        {filterLine(entry, name) as 'safe'}
+        {entry.triggers ? (
+          <p>
+            Number of triggers: <a href={`/listTriggers?${name}`}>{entry.triggers}</a>
+          </p>
+        ) : (
+          <p>Image has no triggers</p>
+        )}
+        {isZeroTime(entry.expiresAt) ? (
+          ''
+        ) : (
+          <p safe>{`Expires at: ${timeText(entry.expiresAt)} (in ${durationText(expires - now)})`}</p>
+        )}
+        {annotationLink('Release notes', 'listReleaseNotes', name, header.ReleaseNotes) as 'safe'}
+        {annotationLink('Build log', 'listBuildLog', name, header.BuildLog) as 'safe'}
+        {entry.createdBy ? <p safe>{`Created by: ${entry.createdBy}`}</p> : ''}
+        {isZeroTime(entry.createdOn) ? (
+          ''
+        ) : (
+          <p safe>{`Created on: ${timeText(entry.createdOn)} (${durationText(now - created)} old)`}</p>
+        )}
+        {entry.packages > 0 ? (
+          <p>
+            Packages: <a href={`/listPackages?${name}`}>{entry.packages}</a>
+          </p>
+        ) : (
+          ''
+        )}
+        {moreFacts(entry, header).map((fact) => (
+          <p safe>{fact}</p>
+        ))}
+      </section>
     </>
   );
   return page(`image ${entry.name}`, body);

@@ -5,11 +5,14 @@ import { frame } from './frame.tsx';
 import { table } from './tables.tsx';
 
 export function listDirectoriesPage(directories: readonly Directory[]): string {
-  const rows = directories.map((one) => [{ text: one.Name }, { text: one.Metadata.OwnerGroup }]);
+  const rows = directories.map((one) => [
+    { text: one.Name, href: `/listImages?directory=${encodeURIComponent(one.Name.toWellFormed())}` },
+    { text: one.Metadata.OwnerGroup },
+  ]);
   const body = (
     <>
       <h1>Directories</h1>
-      <p>
+      <p class="actions">
         <a href="/listDirectories?output=text">As text</a>
       </p>
       {table('Directories', ['Name', 'Owner Group'], rows) as 'safe'}

@@ -98,7 +98,7 @@ export function pages(deps: HttpDeps) {
                 .map(({ name }) => `${name}\n`)
                 .join(''),
             )
-          : pageReply(request, listImagesPage(catalogue.all())),
+          : pageReply(request, listImagesPage(catalogue, rawQuery(request))),
       hidden,
     )
     .get(

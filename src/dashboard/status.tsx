@@ -82,11 +82,19 @@ export function statusPage(deps: HttpDeps): () => string {
               {directories}
             </a>
           </p>
-          <p class="tile" safe>
-            {`Number of objects: ${totals.objects}, consuming ${formatBytes(totals.bytes)} (FS is ${percentText(space.capacity - space.free, space.capacity)} full)`}
+          <p class="tile">
+            Number of objects: <span class="figure">{totals.objects}</span>
+            <span
+              class="detail"
+              safe
+            >{`, consuming ${formatBytes(totals.bytes)} (FS is ${percentText(space.capacity - space.free, space.capacity)} full)`}</span>
           </p>
-          <p class="tile" safe>
-            {`Number of unreferenced objects: ${totals.unreferencedObjects} (${percentText(totals.unreferencedObjects, totals.objects)}), consuming ${formatBytes(totals.unreferencedBytes)} (${percentText(totals.unreferencedBytes, totals.bytes)})`}
+          <p class="tile">
+            Number of unreferenced objects: <span class="figure">{totals.unreferencedObjects}</span>
+            <span
+              class="detail"
+              safe
+            >{` (${percentText(totals.unreferencedObjects, totals.objects)}), consuming ${formatBytes(totals.unreferencedBytes)} (${percentText(totals.unreferencedBytes, totals.bytes)})`}</span>
           </p>
         </section>
         <section aria-label="Activity">

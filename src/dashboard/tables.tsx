@@ -28,8 +28,8 @@ export function table(label: string, columns: readonly string[], rows: readonly 
       <table>
         <thead>
           <tr>
-            {columns.map((column) => (
-              <th scope="col" safe>
+            {columns.map((column, index) => (
+              <th scope="col" class={rows[0]?.[index]?.number ? 'number' : undefined} safe>
                 {column}
               </th>
             ))}
