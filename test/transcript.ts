@@ -1,8 +1,13 @@
 /** Reads recorded SRPC conversations back into calls, by the rules of the protocol and the table of methods. */
 import { methods } from '../src/methods/table.ts';
 import { GobDecoder } from '../src/wire/gob/decoder.ts';
-import { AddObjectRequest } from '../src/wire/messages/objectserver.ts';
-import type { Schema, ValueOf } from '../src/wire/schema.ts';
+import {
+  AddObjectRequest,
+  AddObjectResponse,
+  TestBandwidthRequest,
+  TestBandwidthResponse,
+} from '../src/wire/messages/objectserver.ts';
+import { int16, type Schema, string, struct, type ValueOf } from '../src/wire/schema.ts';
 
 /** Bytes of one direction of a connection. */
 export class Bytes {
@@ -55,59 +60,100 @@ export interface RecordedReply {
 }
 
 const isEnd = (value: unknown, end: unknown) => Bun.deepEquals(value, end);
+const OK = 'HTTP/1.0 200 Connected to Go SRPC';
 
-/** Decodes what a server sent on a gob connection on which `called` was called; `values` ends early if it closed. */
-export async function decodeReplies(data: Uint8Array, called: readonly string[]): Promise<RecordedReply[]> {
-  const bytes = new Bytes(data);
-  const status = bytes.line();
-  if (!status.startsWith('HTTP/1.0 200 Connected to Go SRPC')) throw new Error(`refused: ${status}`);
-  bytes.line();
-  const replies: RecordedReply[] = [];
-  for (const name of called) {
-    if (bytes.left === 0) break;
-    const accepted = bytes.line();
-    const method = methods.get(name);
-    if (accepted !== '' || !method) {
-      replies.push({ method: name, error: accepted, values: [], rawBytes: 0 });
-      continue;
+/** Of a service of the original that we do not offer. */
+const SetDebugLevelRequest = struct('logger.SetDebugLevelRequest', { Name: string, Level: int16 });
+const Empty = struct('logger.SetDebugLevelResponse', {});
+
+/** Both directions of a connection, read side by side. */
+class Conversation {
+  constructor(
+    readonly client: Bytes,
+    readonly server: Bytes,
+  ) {}
+
+  /** One method line and what belongs to it. */
+  async call(): Promise<RecordedReply> {
+    const name = this.client.line().trim();
+    const reply = { method: name, error: '', values: [] as unknown[], rawBytes: 0 };
+    // A server that fails closes without a word.
+    reply.error = this.server.left > 0 ? this.server.line() : 'closed';
+    if (name === '' || reply.error !== '') return reply;
+    const sent = reader(this.client);
+    const next = reader(this.server);
+    if (name === 'Logger.SetDebugLevel') {
+      await sent(SetDebugLevelRequest);
+      reply.error = this.server.line();
+      if (reply.error === '') reply.values.push(await next(Empty));
+      return reply;
     }
-    const values: unknown[] = [];
-    let error = '';
-    let rawBytes = 0;
-    const next = reader(bytes);
+    const method = methods.get(name);
+    if (!method) throw new Error(`accepted, but we do not know it: ${name}`);
     if (method.shape === 'unary' || method.shape === 'imageUpload') {
-      if (bytes.left > 0) {
-        error = bytes.line();
-        if (error === '') values.push(await next(method.reply));
-      }
+      // What cannot be decoded is told in the line that follows.
+      await sent(method.request).catch(() => undefined);
+      reply.error = this.server.left > 0 ? this.server.line() : 'closed';
+      if (reply.error === '') reply.values.push(await next(method.reply));
     } else if (method.shape === 'lines') {
-      for (let line = bytes.line(); line !== ''; line = bytes.line()) values.push(line);
+      for (let line = this.server.line(); line !== ''; line = this.server.line()) reply.values.push(line);
     } else if (method.shape === 'stream') {
-      while (bytes.left > 0) {
+      while (this.server.left > 0) {
         const value = await next(method.item);
         if (method.end !== undefined && isEnd(value, method.end)) break;
-        values.push(value);
+        reply.values.push(value);
       }
+      // The client of an endless stream is not listened to.
+      if (method.end === undefined) this.client.take(this.client.left);
     } else if (name === 'ObjectServer.GetObjects') {
-      const reply = (await next(method.reply)) as { ResponseString: string; ObjectSizes: bigint[] };
-      values.push(reply);
-      if (reply.ResponseString === '')
-        for (const size of reply.ObjectSizes) rawBytes += bytes.take(Number(size)).length;
+      await sent(method.request).catch(() => undefined);
+      const answer = (await next(method.reply)) as { ResponseString: string; ObjectSizes: bigint[] };
+      reply.values.push(answer);
+      if (answer.ResponseString === '')
+        for (const size of answer.ObjectSizes) reply.rawBytes += this.server.take(Number(size)).length;
+    } else if (name === 'ObjectServer.AddObjects') {
+      while (this.client.left > 0) {
+        const request = await sent(AddObjectRequest);
+        if (request.Length === 0n) break;
+        this.client.take(Math.min(Number(request.Length), this.client.left));
+        // A server that was left in the middle of an object may close without a word.
+        if (this.server.left === 0) return { ...reply, error: 'closed' };
+        const answer = await next(AddObjectResponse);
+        reply.values.push(answer);
+        if (answer.ErrorString) break;
+      }
     } else {
-      throw new Error(`${name} needs its request to be decoded`);
+      const { ChunkSize, SendToServer } = await sent(TestBandwidthRequest);
+      if (this.server.left === 0) return { ...reply, error: 'closed' };
+      const chunks = SendToServer ? this.client : this.server;
+      do reply.rawBytes += ChunkSize;
+      while (chunks.take(ChunkSize + 1)[ChunkSize] !== 0);
+      await next(TestBandwidthResponse);
+      reply.values.push('a duration');
     }
-    replies.push({ method: name, error, values, rawBytes });
+    return reply;
   }
-  if (bytes.left > 0) throw new Error(`${bytes.left} bytes are not accounted for`);
-  return replies;
 }
 
-/** Number of objects an AddObjects request stream holds, and where it ends. */
-export async function decodeUploads(bytes: Bytes): Promise<number> {
-  const next = reader(bytes);
-  for (let count = 0; ; count++) {
-    const request = await next(AddObjectRequest);
-    if (request.Length === 0n) return count;
-    bytes.take(Number(request.Length));
+/** Reads a connection with the gob coder from its first byte to its last, in both directions; throws if any is left. */
+export async function decodeConversation(c2s: Uint8Array, s2c: Uint8Array): Promise<RecordedReply[]> {
+  const client = new Bytes(c2s);
+  const server = new Bytes(s2c);
+  if (!/^CONNECT \/_goSRPC_\/ HTTP\/1\.[01]\r?$/.test(client.line())) throw new Error('no CONNECT');
+  client.line();
+  const status = server.line();
+  if (status !== OK || server.line() !== '') throw new Error(`refused: ${status}`);
+  const conversation = new Conversation(client, server);
+  const replies: RecordedReply[] = [];
+  while (client.left > 0) {
+    const reply = await conversation.call();
+    replies.push(reply);
+    if (reply.error === 'closed') {
+      client.take(client.left);
+      break;
+    }
   }
+  for (const [side, { left }] of Object.entries({ client, server }))
+    if (left > 0) throw new Error(`${left} bytes of the ${side} are not accounted for`);
+  return replies;
 }
