@@ -45,8 +45,8 @@ function shiftTimes(data: Buffer): Buffer {
     const unix = seconds - YEAR_ONE;
     if (unix >= SHIFT_FROM && unix < SHIFT_UNTIL) data.writeBigInt64BE(seconds + CENTURY, at + 2);
   }
-  for (let at = data.indexOf('"2026-'); at >= 0; at = data.indexOf('"2026-', at + 1))
-    data.write('21', at + 1);
+  for (const year of ['"2026-', '"2099-'])
+    for (let at = data.indexOf(year); at >= 0; at = data.indexOf(year, at + 1)) data.write('21', at + 1);
   return data;
 }
 
