@@ -10,6 +10,7 @@ import {
   uintFlag,
 } from '../flags/flags.ts';
 import { HTTP_FLAGS } from './http.ts';
+import { LOG_FLAGS } from './log.ts';
 import { REPLICATION_FLAGS } from './replication.ts';
 import { SECURITY_FLAGS } from './security.ts';
 
@@ -25,9 +26,7 @@ export const DAEMON_FLAGS = {
   allowRoot: flag(booleanFlag, false, 'Run as root nevertheless'),
   ...SECURITY_FLAGS,
   ...HTTP_FLAGS,
-  logDir: flag(stringFlag, '/var/log/imageserver', 'Log directory; empty = no log file'),
-  logbufLines: flag(uintFlag, 1024, 'Log lines kept in memory and shown on the status page'),
-  alsoLogToStderr: flag(booleanFlag, false, 'Copy the log to stderr'),
+  ...LOG_FLAGS,
   maximumConnections: flag(uintFlag, 10_000, 'Connections in all'),
   maximumConnectionsPerPeer: flag(
     uintFlag,

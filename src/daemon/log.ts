@@ -1,49 +1,64 @@
-/** The server's log: a file, the last lines in memory for the status page, stderr if asked. */
-import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
-import { join } from 'node:path';
+/** The server's log: files, the last lines in memory for the status page, stderr if asked. */
+import {
+  booleanFlag,
+  durationFlag,
+  type FlagValues,
+  flag,
+  intFlag,
+  sizeFlag,
+  stringFlag,
+  uintFlag,
+} from '../flags/flags.ts';
+import { LogFiles } from './log-files.ts';
+import { logTime } from './log-time.ts';
 
-const two = (value: number) => String(value).padStart(2, '0');
+const MIB = 1024 * 1024;
 
-/** `2026/11/23 06:27:02`, local time, as the original's lines begin. */
-function stamp(now: Date): string {
-  const date = `${now.getFullYear()}/${two(now.getMonth() + 1)}/${two(now.getDate())}`;
-  return `${date} ${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
-}
+export const LOG_FLAGS = {
+  logDir: flag(stringFlag, '/var/log/imageserver', 'Log directory; empty = no log files'),
+  logFileMaxSize: flag(sizeFlag, 10 * MIB, 'Size of a log file after which a new one is begun'),
+  logQuota: flag(sizeFlag, 100 * MIB, 'Size of all log files together: the oldest are deleted'),
+  logbufLines: flag(uintFlag, 1024, 'Log lines kept in memory and shown on the status page'),
+  logSubseconds: flag(booleanFlag, false, 'Log times with fractions of seconds'),
+  alsoLogToStderr: flag(booleanFlag, false, 'Copy the log to stderr'),
+  idleMarkTimeout: flag(durationFlag, 0n, 'Write a MARK line when nothing was logged for so long; 0 = never'),
+  initialLogDebugLevel: flag(intFlag, -1, 'Taken for compatibility; there are no debug messages'),
+  debug: flag(booleanFlag, false, 'Taken for compatibility; without effect'),
+} as const;
+export type LogFlags = FlagValues<typeof LOG_FLAGS>;
 
-export interface LogOptions {
-  /** Empty = no file. */
-  readonly directory: string;
-  readonly lines: number;
-  readonly alsoToStderr: boolean;
-}
+const MIN_LINES = 100;
 
 export class Log {
   readonly #lines: string[] = [];
-  readonly #limit: number;
-  readonly #stderr: boolean;
-  #file: WriteStream | undefined;
+  readonly #flags: LogFlags;
+  readonly #files: LogFiles | undefined;
+  readonly #mark: NodeJS.Timeout | undefined;
 
   /** Throws if the directory cannot be made. */
-  constructor(options: LogOptions) {
-    this.#limit = Math.max(100, options.lines);
-    this.#stderr = options.alsoToStderr;
-    if (options.directory === '') return;
-    mkdirSync(options.directory, { recursive: true, mode: 0o755 });
-    this.#file = createWriteStream(join(options.directory, 'imageserver.log'), { flags: 'a', mode: 0o644 });
-    this.#file.on('error', (error) => {
-      this.#file = undefined;
-      process.stderr.write(`cannot write the log: ${error.message}\n`);
-    });
+  constructor(flags: LogFlags) {
+    this.#flags = flags;
+    if (flags.logDir !== '')
+      this.#files = new LogFiles({
+        directory: flags.logDir,
+        maxFileBytes: flags.logFileMaxSize,
+        quotaBytes: flags.logQuota,
+        onProblem: (text) => process.stderr.write(`${text}\n`),
+      });
+    const idle = Number(flags.idleMarkTimeout / 1_000_000n);
+    if (idle > 0) this.#mark = setTimeout(() => this.write('MARK'), idle).unref();
   }
 
   /** Writes one line; line ends inside become spaces. */
   readonly write = (text: string): void => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: names may hold them, the log must not
-    const line = `${stamp(new Date())} ${text.replace(/[\u0000-\u001f]+/g, ' ')}`;
+    const clean = text.replace(/[\u0000-\u001f]+/g, ' ');
+    const line = `${logTime(new Date(), this.#flags.logSubseconds)} ${clean}`;
     this.#lines.push(line);
-    if (this.#lines.length > this.#limit) this.#lines.shift();
-    this.#file?.write(`${line}\n`);
-    if (this.#stderr) process.stderr.write(`${line}\n`);
+    if (this.#lines.length > Math.max(MIN_LINES, this.#flags.logbufLines)) this.#lines.shift();
+    this.#files?.write(`${line}\n`);
+    if (this.#flags.alsoLogToStderr) process.stderr.write(`${line}\n`);
+    this.#mark?.refresh();
   };
 
   /** Oldest first. */
@@ -51,10 +66,8 @@ export class Log {
     return this.#lines;
   }
 
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#file) this.#file.end(() => resolve());
-      else resolve();
-    });
+  async close(): Promise<void> {
+    clearTimeout(this.#mark);
+    await this.#files?.close();
   }
 }

@@ -47,6 +47,7 @@ export const REPLICATION_FLAGS = {
     0.2,
     'Share of its images that a replica deletes without asking; what is more is held back (1 = never)',
   ),
+  srpcProxy: flag(stringFlag, '', 'Known to the original; must be empty, proxies are not supported'),
   replicationBandwidth: flag(sizeFlag, 0, 'Bytes of objects per second taken from the master; 0 = no limit'),
 } as const;
 export type ReplicationFlags = FlagValues<typeof REPLICATION_FLAGS>;
@@ -77,6 +78,8 @@ export function replicationOf(
   flags: ReplicationFlags,
 ): ((options: ReplicationOptions) => Replicator) | undefined {
   const { imageServerHostname: host, imageServerPortNum: port } = flags;
+  if (flags.srpcProxy !== '')
+    throw new ImageServerError('INVALID_REQUEST', '-srpcProxy is not supported: leave it empty');
   if (host === '') {
     if (flags.archiveMode)
       throw new ImageServerError('INVALID_REQUEST', 'replication master required in archive mode');

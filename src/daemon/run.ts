@@ -32,11 +32,7 @@ const toMs = (nanos: bigint) => Number(nanos / 1_000_000n);
 
 /** Starts everything; rejects with what stopped it. */
 export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
-  const log = new Log({
-    directory: flags.logDir,
-    lines: flags.logbufLines,
-    alsoToStderr: flags.alsoLogToStderr,
-  });
+  const log = new Log(flags);
   const startedAt = Date.now();
   const replication = replicationOf(flags);
   const security = openSecurity(flags, log.write);
