@@ -10,9 +10,12 @@ import { ImageCache } from './image-cache.ts';
 import { type ImageRecord, stampOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
 
-/** Of which the decoded trees are kept: several times as much memory. */
-const DECODED_GOB_BYTES = 8 * 1024 * 1024;
-const DECODED_IMAGES = 4;
+/**
+ * Of which the decoded trees are kept. A tree takes several times the memory of its gob, and the heap grows to a multiple
+ * of what is kept: so only the one that is being looked at.
+ */
+const DECODED_GOB_BYTES = 32 * 1024 * 1024;
+const DECODED_IMAGES = 1;
 const MAX_CACHED = 10_000;
 
 export const notFound = (name: string) =>
@@ -24,6 +27,7 @@ export class ImageReader {
   readonly #stored: ImageCache<Uint8Array>;
   readonly #decoded = new ImageCache<Promise<Image>>(DECODED_GOB_BYTES, DECODED_IMAGES);
   readonly #reading = new Map<string, Promise<Uint8Array>>();
+  #decoding: Promise<unknown> = Promise.resolve();
 
   constructor(store: DirectoryImageStore, cacheBytes: number) {
     this.#store = store;
@@ -55,7 +59,9 @@ export class ImageReader {
     const { identity, encodedBytes } = this.#record(name).entry;
     const kept = this.#decoded.get(identity);
     if (kept) return kept;
-    const image = this.bytes(name).then(decodeImage);
+    // One at a time: many at once would not be faster, and all half-made trees would be in memory.
+    const image = this.#decoding.then(async () => decodeImage(await this.bytes(name)));
+    this.#decoding = image.catch(() => undefined); // Whoever asked is told.
     this.#decoded.set(identity, image, encodedBytes);
     image.catch(() => this.#decoded.delete(identity));
     return image;

@@ -62,20 +62,22 @@ export async function writeUnreferenced(
   temporary: string,
   table: ObjectTable,
 ): Promise<string> {
-  const slots = table.unreferencedSlots().filter((slot) => table.isUnreferenced(slot));
   const encoder = new GobEncoder();
-  const parts: Uint8Array[] = [encoder.encode(uint64, BigInt(slots.length))];
+  const parts: Uint8Array[] = [];
   const turn = new Turn();
-  const entries = [...slots].map((slot) => ({
-    Hash: hashText(table.hashes, slot * 64),
-    Length: BigInt(table.sizes[slot] as number),
-    Age: timeFromNanos(nanosOf(table.since[slot] as number)),
-  }));
-  for (const entry of entries) {
-    parts.push(encoder.encode(UnreferencedObject, entry));
+  for (const slot of table.unreferencedSlots()) {
     if (turn.over()) await turn.next();
+    if (!table.isUnreferenced(slot)) continue;
+    parts.push(
+      encoder.encode(UnreferencedObject, {
+        Hash: hashText(table.hashes, slot * 64),
+        Length: BigInt(table.sizes[slot] as number),
+        Age: timeFromNanos(nanosOf(table.since[slot] as number)),
+      }),
+    );
   }
-  const gob = Buffer.concat(parts);
+  // The count comes first, and is known last: a number needs no type definition.
+  const gob = Buffer.concat([encoder.encode(uint64, BigInt(parts.length)), ...parts]);
   await writeWhole(disk, join(directory, UNREFERENCED_FILE), temporary, [gob, await sha512(gob)], FILE_MODE);
   return unreferencedFileStamp(directory);
 }
