@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
+import { addAndFetch } from '../client/example.ts';
 import { describeWithBrowser, openBrowser, visit } from './browser.ts';
 import { startServer, type TestServer } from './server.ts';
 
@@ -103,10 +104,12 @@ describeWithBrowser('pages in a browser', () => {
   }, 60_000);
 
   test('images are found by a part of the name', async () => {
+    await addAndFetch(server.url, 'to-find.0');
+    await addAndFetch(server.url, 'other.0');
     const { page, context } = await visit(browser, `${server.url}/listImages`);
-    await page.getByLabel('Part of the name').fill('e.0');
+    await page.getByLabel('Part of the name').fill('find');
     await page.getByRole('button', { name: 'Find' }).click();
-    await page.waitForURL('**/listImages?name=e.0');
+    await page.waitForURL('**/listImages?name=find');
     expect(await page.locator('tbody tr').count()).toBe(1);
     await page.getByLabel('Part of the name').fill('<b>nothing');
     await page.getByRole('button', { name: 'Find' }).click();
