@@ -15,7 +15,7 @@ import {
   uintFlag,
 } from '../../flags/flags.ts';
 import { CommandError, type CommandIo, runCommand } from './command.ts';
-import { existsAlready, writeNewFile } from './new-files.ts';
+import { existsAlready, makeDirectory, ownerAt, writeNewFile } from './new-files.ts';
 
 const DAY = 86_400_000;
 
@@ -57,6 +57,11 @@ const FLAGS = {
   force: flag(booleanFlag, false, 'Overwrite existing files'),
 } as const;
 
+/** Names become names of files, and go into logs. */
+const NAME = /^[^/\s.\p{Cc}][^/\p{Cc}]*$/u;
+/** RFC 5280 has no longer common names. */
+const MAX_NAME = 64;
+
 /** Throws UsageError for globs that every server would choke on. */
 export function checkMethods(methods: readonly string[]): void {
   const bad = methods.find((entry) => !/^[^\s.]+\.[^\s.]+$/.test(entry));
@@ -87,7 +92,8 @@ export function readAuthority(certFile: string, keyFile: string): ReturnType<typ
 
 async function run(flags: FlagValues<typeof FLAGS>, io: CommandIo): Promise<void> {
   const { user, groups, root, output, force, server } = flags;
-  if (!/^[^/\0\s.][^/\0]*$/.test(user)) throw new UsageError('-user NAME is wanted');
+  if (!NAME.test(user)) throw new UsageError('-user NAME is wanted');
+  if (user.length > MAX_NAME) throw new UsageError(`-user: at most ${MAX_NAME} characters`);
   const methods = server && flags.methods.length === 0 ? REPLICA_METHODS : flags.methods;
   checkMethods(methods);
   if (flags.host.length > 0 && !server) throw new UsageError('-host is for servers: add -server');
@@ -108,17 +114,22 @@ async function run(flags: FlagValues<typeof FLAGS>, io: CommandIo): Promise<void
     },
     issuer,
   );
-  writeNewFile({ path: files.key, text: pair.key, mode: 0o600 }, force);
-  writeNewFile({ path: files.cert, text: pair.cert, mode: 0o644 }, force);
+  const owner = ownerAt(output);
+  makeDirectory(output, 0o755, owner, owner);
+  writeNewFile({ path: files.key, text: pair.key, mode: 0o600, owner }, force);
+  writeNewFile({ path: files.cert, text: pair.cert, mode: 0o644, owner }, force);
   io.out(`${files.cert}  until ${notAfter.toISOString().slice(0, 10)}`);
   io.out(`${files.key}`);
   io.out(`User:    ${user}`);
   io.out(`Methods: ${methods.join(', ') || 'public ones only'}`);
   io.out(`Groups:  ${groups.join(', ') || 'none'}`);
   const beside = join(output, SERVER_CA_NAME);
+  const authorities = readFileSync(authority, 'utf8');
   if (force || !existsSync(beside))
-    writeNewFile({ path: beside, text: readFileSync(authority, 'utf8'), mode: 0o644 }, force);
-  io.out(`${beside}  lets ${server ? 'it verify its master' : 'the tools verify the server'}`);
+    writeNewFile({ path: beside, text: authorities, mode: 0o644, owner }, force);
+  if (readFileSync(beside, 'utf8') === authorities)
+    io.out(`${beside}  lets ${server ? 'it verify its master' : 'the tools verify the server'}`);
+  else io.out(`${beside}  kept, but it differs from ${authority}: servers are verified with it`);
   if (server) {
     io.out(`On that server they become cert.pem, key.pem (for its user only) and ${SERVER_CA_NAME} in`);
     io.out('/etc/ssl/imageserver; the CA for its clients is /etc/ssl/CA.pem.');

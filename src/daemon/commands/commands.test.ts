@@ -1,6 +1,15 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Authorizer } from '../../access/authorize.ts';
@@ -177,10 +186,34 @@ describe('certificate', () => {
     expect(snapshot()).not.toEqual(before);
   });
 
+  test.if(process.getuid?.() === 0)('files in a home belong to its owner', async () => {
+    await init();
+    mkdirSync(output(), { recursive: true });
+    chownSync(output(), 4711, 4712);
+    const inside = join(output(), 'not-there-yet', '.ssl');
+    expect((await certificate('-user=alice', `-output=${inside}`)).status).toBe(0);
+    for (const name of ['', '..', 'alice.cert', 'alice.key', 'serverCA.pem'])
+      expect([name, statSync(join(inside, name)).uid, statSync(join(inside, name)).gid]).toEqual([
+        name,
+        4711,
+        4712,
+      ]);
+    expect(mode(join(inside, 'alice.key'))).toBe(0o600);
+  });
+
+  test('a CA file for other servers is kept', async () => {
+    await init();
+    mkdirSync(output(), { recursive: true });
+    writeFileSync(join(output(), 'serverCA.pem'), 'another\n');
+    expect((await certificate('-user=alice')).out).toContain('serverCA.pem  kept, but it differs');
+  });
+
   test.each([
     [2, '-user NAME is wanted', []],
     [2, '-user NAME is wanted', ['-user=../x']],
     [2, '-user NAME is wanted', ['-user=.hidden']],
+    [2, '-user NAME is wanted', ['-user=two\nlines']],
+    [2, '-user: at most 64 characters', [`-user=${'a'.repeat(65)}`]],
     [2, 'bad method "ImageServer"', ['-user=a', '-methods=ImageServer']],
     [2, 'bad method " ObjectServer.*"', ['-user=a', '-methods=ImageServer.*, ObjectServer.*']],
     [2, '-host is for servers', ['-user=a', '-host=x']],

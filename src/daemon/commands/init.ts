@@ -162,9 +162,17 @@ class Installation {
 
 async function run(flags: InitFlags, io: CommandIo): Promise<void> {
   const installation = new Installation(flags, io);
-  installation.directories();
-  await installation.authority();
-  await installation.server();
+  try {
+    installation.directories();
+    await installation.authority();
+    await installation.server();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+    throw new CommandError(`${message}: run it as root, or say -root=DIR to try things out`, {
+      cause: error,
+    });
+  }
   installation.next();
 }
 

@@ -1,18 +1,20 @@
 /** Files that commands create: never overwritten without being told, complete or not there, keys readable by their owner only. */
 import {
-  chmodSync,
-  chownSync,
   closeSync,
+  constants,
   existsSync,
+  fchmodSync,
+  fchownSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { CommandError } from './command.ts';
 
 export interface Owner {
@@ -27,13 +29,31 @@ export interface NewFile {
   readonly owner?: Owner | undefined;
 }
 
-/** Makes a directory and those above it; returns whether it was not there. */
-export function makeDirectory(path: string, mode: number, owner?: Owner): boolean {
+/**
+ * To whom files in a directory shall belong: to its owner, or that of the nearest directory above it that is there. So
+ * that what root puts into somebody's home can be read there.
+ */
+export function ownerAt(directory: string): Owner | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  for (let path = resolve(directory); ; path = dirname(path)) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats) return { uid: stats.uid, gid: stats.gid };
+  }
+}
+
+/** Makes a directory and those above it, which belong to `parents`; returns whether it was not there. */
+export function makeDirectory(path: string, mode: number, owner?: Owner, parents?: Owner): boolean {
   if (existsSync(path)) return false;
-  makeDirectory(dirname(path), 0o755);
+  makeDirectory(dirname(path), 0o755, parents, parents);
   mkdirSync(path, mode);
-  chmodSync(path, mode);
-  if (owner) chownSync(path, owner.uid, owner.gid);
+  // By descriptor: in the directory of somebody else the name may lead elsewhere by now.
+  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    fchmodSync(directory, mode);
+    if (owner) fchownSync(directory, owner.uid, owner.gid);
+  } finally {
+    closeSync(directory);
+  }
   return true;
 }
 
@@ -44,8 +64,8 @@ export function writeNewFile({ path, text, mode, owner }: NewFile, replace: bool
   const file = openSync(temporary, 'wx', mode);
   try {
     writeSync(file, text);
-    if (owner) chownSync(temporary, owner.uid, owner.gid);
-    chmodSync(temporary, mode);
+    if (owner) fchownSync(file, owner.uid, owner.gid);
+    fchmodSync(file, mode);
     fsyncSync(file);
     closeSync(file);
     if (replace) renameSync(temporary, path);
