@@ -7,30 +7,11 @@ import * as m from '../src/wire/messages/imageserver.ts';
 import * as o from '../src/wire/messages/objectserver.ts';
 import { makeImage } from './made-image.ts';
 
-export const sha512 = (data: Uint8Array) => new Bun.CryptoHasher('sha512').update(data).digest('hex');
-
 /** Deterministic contents of an object, different for every number. */
 export function contentOf(number: number, size: number): Uint8Array {
   const data = Buffer.alloc(size, 0x61);
   data.writeUInt32LE(number, 0);
   return data;
-}
-
-export async function addObjects(client: SrpcClient, contents: Iterable<Uint8Array>): Promise<void> {
-  const channel = await client.open('ObjectServer.AddObjects');
-  let count = 0;
-  for (const data of contents) {
-    count++;
-    await channel.send(o.AddObjectRequest, { Length: BigInt(data.length), ExpectedHash: null });
-    await channel.write(data);
-  }
-  await channel.send(o.AddObjectRequest, { Length: 0n, ExpectedHash: null });
-  await channel.flush();
-  for (; count > 0; count--) {
-    const answer = await channel.receive(o.AddObjectResponse);
-    if (!answer || answer.ErrorString) throw new Error(answer?.ErrorString ?? 'EOF');
-  }
-  channel.end();
 }
 
 export async function getObjects(client: SrpcClient, hashes: readonly string[]): Promise<void> {
@@ -83,11 +64,6 @@ export async function takeImage(client: SrpcClient, name: string, messages: numb
   channel.end();
 }
 
-export const addImage = (client: SrpcClient, name: string, image: Image) =>
-  client.call('ImageServer.AddImage', m.AddImageRequest, m.AddImageResponse, {
-    ImageName: name,
-    Image: image,
-  });
 export const deleteImage = (client: SrpcClient, name: string) =>
   client.call('ImageServer.DeleteImage', m.DeleteImageRequest, m.DeleteImageResponse, { ImageName: name });
 export const checkImage = (client: SrpcClient, name: string) =>
@@ -116,30 +92,3 @@ export async function listImages(client: SrpcClient): Promise<void> {
 
 /** An image without files, cheap to add by the thousand. */
 export const tinyImage: Image = { ...(zeroOf(Image) as Image), FileSystem: makeImage(0).FileSystem };
-
-/**
- * Versions of one tree: regular files get objects of 40 bytes, one in `changed` of them differs from one version to the
- * next. The image is the same object every time.
- */
-export function* versions(
-  inodes: number,
-  count: number,
-  changed: number,
-): Generator<{ image: Image; added: Uint8Array[] }> {
-  const image: Image = { ...makeImage(inodes), ReleaseNotes: null, BuildLog: null };
-  const regular = [...(image.FileSystem?.InodeTable?.values() ?? [])].filter(
-    (inode) => inode?.Kind === 'regular',
-  );
-  let next = 0;
-  for (let version = 0; version < count; version++) {
-    const added: Uint8Array[] = [];
-    regular.forEach((inode, index) => {
-      if (version > 0 && index % changed !== version % changed) return;
-      const data = contentOf(++next, 40);
-      inode.Size = 40n;
-      inode.Hash = sha512(data);
-      added.push(data);
-    });
-    yield { image, added };
-  }
-}

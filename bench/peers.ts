@@ -9,6 +9,7 @@ import { issueCertificate } from '../src/access/issue.ts';
 import { type ClientTlsOptions, connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
 import { freePort } from '../test/replication-lab.ts';
 import { startServer } from '../test/server.ts';
+import { resident } from './resident.ts';
 
 interface Started {
   readonly port: number;
@@ -143,10 +144,8 @@ export class Peer {
       }
     return total / 1e6;
   }
-  /** Resident memory now and at its highest, MB. */
-  memory(): { now: number; peak: number } {
-    const status = readFileSync(`/proc/${this.#started?.pid}/status`, 'utf8');
-    const figure = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
-    return { now: figure('VmRSS'), peak: figure('VmHWM') };
+  /** Resident memory, MiB. */
+  memory(): number {
+    return resident((this.#started as Started).pid);
   }
 }

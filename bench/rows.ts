@@ -1,7 +1,7 @@
 /** What is measured: one row each of the table that `server.ts` prints. */
+import { sha512 } from '../src/store/stores-fixture.ts';
+import { addImage, uploadAll } from './bulk.ts';
 import {
-  addImage,
-  addObjects,
   checkImage,
   checkObjects,
   contentOf,
@@ -11,7 +11,6 @@ import {
   listImages,
   makeDirectory,
   replyMessages,
-  sha512,
   takeImage,
   tinyImage,
 } from './calls.ts';
@@ -57,7 +56,7 @@ const manyHashes = Array.from({ length: 15_000 }, (_, i) => smallHashes[i % smal
 const getBig: Omit<Row, 'name'> = {
   scale: (1 / 1000) * (1024 / 256),
   rate: true,
-  prepare: (peer) => addObjects(peer.client, [big]),
+  prepare: (peer) => uploadAll(peer.client, [big]),
   work: (peer) => times(4, () => getObjects(peer.client, [bigHash])),
 };
 async function page(peer: Peer, path: string): Promise<void> {
@@ -88,15 +87,15 @@ export function plainRows(keep: number, names: number): Row[] {
       name: 'AddObjects, one of 4 KiB a call, ms CPU',
       work: (peer) => {
         const ones = contents(50, 4 * KIB);
-        return times(50, (i) => addObjects(peer.client, [ones[i] as Uint8Array]));
+        return times(50, (i) => uploadAll(peer.client, [ones[i] as Uint8Array]));
       },
     },
     {
       name: 'AddObjects, 1,000 of 4 KiB a call, µs CPU each',
       scale: MICRO,
       async work(peer) {
-        await addObjects(peer.client, contents(1000, 4 * KIB));
-        await addObjects(peer.client, contents(1000, 4 * KIB));
+        await uploadAll(peer.client, contents(1000, 4 * KIB));
+        await uploadAll(peer.client, contents(1000, 4 * KIB));
         return 2000;
       },
     },
@@ -106,7 +105,7 @@ export function plainRows(keep: number, names: number): Row[] {
       rate: true,
       work: (peer) => {
         const one = contentOf(++fresh, BIG);
-        return times(1, () => addObjects(peer.client, [one]));
+        return times(1, () => uploadAll(peer.client, [one]));
       },
     },
     {
@@ -114,7 +113,7 @@ export function plainRows(keep: number, names: number): Row[] {
       scale: MICRO,
       rate: true,
       async prepare(peer) {
-        for (let i = 0; i < 5; i++) await addObjects(peer.client, small.slice(i * 1000, i * 1000 + 1000));
+        for (let i = 0; i < 5; i++) await uploadAll(peer.client, small.slice(i * 1000, i * 1000 + 1000));
       },
       async work(peer) {
         await times(10, (i) =>
@@ -127,7 +126,7 @@ export function plainRows(keep: number, names: number): Row[] {
       name: 'GetObjects, 500 of 2 KiB to 2 MiB a call, µs CPU each',
       scale: MICRO,
       rate: true,
-      prepare: (peer) => addObjects(peer.client, mixed),
+      prepare: (peer) => uploadAll(peer.client, mixed),
       work: async (peer) =>
         mixedHashes.length * (await times(10, () => getObjects(peer.client, mixedHashes))),
     },

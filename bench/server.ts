@@ -8,7 +8,9 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { addImage, addObjects, replyMessages, versions } from './calls.ts';
+import { addImage, uploadAll } from './bulk.ts';
+import { replyMessages } from './calls.ts';
+import { imageSeries } from './image-series.ts';
 import { makeCertificates, Peer } from './peers.ts';
 import { plainRows, type Row, tlsRows } from './rows.ts';
 
@@ -62,27 +64,27 @@ async function measure(peers: readonly Peer[], row: Row): Promise<void> {
 
 try {
   for (const peer of peers) await peer.start();
-  let number = 0;
-  for (const { image, added } of versions(INODES, IMAGES + ROUNDS, CHANGED)) {
+  const series = imageSeries(INODES, CHANGED);
+  for (let number = 0; number < IMAGES + ROUNDS; number++) {
+    const image = series.image(number);
     for (const peer of peers) {
-      await addObjects(peer.client, added);
+      await uploadAll(peer.client, series.contents(number));
       const before = peer.cpu();
       await addImage(peer.client, `img.${number}`, image);
       note('AddImage, ms CPU', peer, peer.cpu() - before);
     }
-    number++;
   }
   for (const row of plainRows(IMAGES, NAMES)) await measure(peers, row);
-  for (const peer of peers) note('resident after all that, MB', peer, peer.memory().now);
+  for (const peer of peers) note('resident after all that, MB', peer, peer.memory());
   for (const peer of peers) {
     await peer.stop();
     const started = performance.now();
     await peer.start();
     note('start until ready, s', peer, (performance.now() - started) / 1000);
     note('start, CPU s', peer, peer.cpu() / 1000);
-    note('resident after the start, MB', peer, peer.memory().now);
+    note('resident after the start, MB', peer, peer.memory());
     for (let i = 0; i < IMAGES; i++) await replyMessages(peer.client, `img.${i}`);
-    note('resident after serving each image once, MB', peer, peer.memory().now);
+    note('resident after serving each image once, MB', peer, peer.memory());
   }
   for (const kind of ['ecdsa', 'rsa'] as const) {
     const certificates = await makeCertificates(directory, kind);

@@ -65,19 +65,21 @@ export function places(root: string) {
   };
 }
 
+/** Flags of a server on what `init` made under `root`. */
+export function installedFlags(root: string): string[] {
+  const { ca, cert, key } = places(root);
+  return [
+    '-permitInsecureMode=false',
+    `-CAfile=${ca}`,
+    '-identityCAfile=',
+    `-certFile=${cert}`,
+    `-keyFile=${key}`,
+  ];
+}
+
 /** A server on what `init` made under `root`. */
 export function startInstalled(root: string, ...args: string[]): Promise<TestServer> {
-  const { ca, cert, key } = places(root);
-  return startServer({
-    args: [
-      '-permitInsecureMode=false',
-      `-CAfile=${ca}`,
-      '-identityCAfile=',
-      `-certFile=${cert}`,
-      `-keyFile=${key}`,
-      ...args,
-    ],
-  });
+  return startServer({ args: [...installedFlags(root), ...args] });
 }
 
 export interface HttpsAnswer {

@@ -4,7 +4,6 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ListTrashRequest, ListTrashResponse } from '../src/wire/messages/extensions.ts';
 import { available, Node, picture, sha512, upload } from './replication-lab.ts';
-import { programCommand, runProgram } from './server.ts';
 
 const nodes: Node[] = [];
 afterEach(async () => {
@@ -16,14 +15,6 @@ async function start(...args: string[]): Promise<Node> {
   return node;
 }
 const text = (...contents: string[]) => contents.map((one) => Buffer.from(one));
-const tool = (node: Node, ...args: string[]) =>
-  runProgram([
-    ...programCommand('imagetool', true),
-    '-certDirectory=',
-    '-imageServerHostname=127.0.0.1',
-    `-imageServerPortNum=${node.port}`,
-    ...args,
-  ]);
 const has = async (node: Node, content: string) =>
   (await fetch(`http://127.0.0.1:${node.port}/objects/${sha512(Buffer.from(content))}`)).status === 200;
 
@@ -34,7 +25,7 @@ test('collection takes the oldest first, never what is in the trash or was just 
   await node.add('kept', text('used'));
   await node.add('deleted', text('in the trash', 'used'));
   await node.delete('deleted');
-  const preview = await tool(node, '-dryRun', 'delunrefobj', '100', '0');
+  const preview = await node.tool('-dryRun', 'delunrefobj', '100', '0');
   expect(preview).toMatchObject({ status: 0, stderr: '' });
   const lines = preview.stdout.trimEnd().split('\n');
   expect(lines.map((line) => line.split(' ')[0])).toEqual([
@@ -43,24 +34,24 @@ test('collection takes the oldest first, never what is in the trash or was just 
     'would',
   ]);
   expect(lines[2]).toBe('would delete 2 objects, 25 B');
-  expect(JSON.parse((await tool(node, '-dryRun', '-json', 'delunrefobj', '0', '1')).stdout)).toMatchObject({
+  expect(JSON.parse((await node.tool('-dryRun', '-json', 'delunrefobj', '0', '1')).stdout)).toMatchObject({
     NumObjects: 1,
     TotalBytes: 9,
     Objects: [{ Hash: sha512(Buffer.from('an orphan')), Size: 9 }],
   });
   for (const content of ['an orphan', 'a younger orphan']) expect(await has(node, content)).toBe(true);
 
-  expect(await tool(node, 'delunrefobj', '0', '1')).toMatchObject({ status: 0, stderr: '' });
+  expect(await node.tool('delunrefobj', '0', '1')).toMatchObject({ status: 0, stderr: '' });
   expect([await has(node, 'an orphan'), await has(node, 'a younger orphan')]).toEqual([false, true]);
   await node.collect();
   expect(await has(node, 'a younger orphan')).toBe(false);
   for (const content of ['in the trash', 'used']) expect(await has(node, content)).toBe(true);
 
-  expect(await tool(node, 'undelete', 'deleted')).toMatchObject({ status: 0, stderr: '' });
+  expect(await node.tool('undelete', 'deleted')).toMatchObject({ status: 0, stderr: '' });
   expect(await picture(node)).not.toContain('wrong');
   await node.delete('deleted');
-  expect(await tool(node, 'purge', 'deleted')).toMatchObject({ status: 0, stderr: '' });
-  expect((await tool(node, '-dryRun', 'delunrefobj', '100', '0')).stdout).toContain('would delete 1 objects');
+  expect(await node.tool('purge', 'deleted')).toMatchObject({ status: 0, stderr: '' });
+  expect((await node.tool('-dryRun', 'delunrefobj', '100', '0')).stdout).toContain('would delete 1 objects');
   await node.collect();
   expect([await has(node, 'in the trash'), await has(node, 'used')]).toEqual([false, true]);
 });
@@ -68,7 +59,7 @@ test('collection takes the oldest first, never what is in the trash or was just 
 test('within the time of grace nothing is collected', async () => {
   const node = await start('-objectGracePeriod=1h');
   await node.with((client) => upload(client, text('just uploaded')));
-  expect((await tool(node, '-dryRun', 'delunrefobj', '100', '0')).stdout).toBe(
+  expect((await node.tool('-dryRun', 'delunrefobj', '100', '0')).stdout).toBe(
     'would delete 0 objects, 0 B\n',
   );
   await node.collect();
@@ -121,7 +112,7 @@ test('a deleted image is an empty file on disk, an undeleted one has its bytes a
     client.call('ImageServer.ListTrash', ListTrashRequest, ListTrashResponse, {}),
   );
   expect(Images.map(({ Name }) => Name)).toEqual(['a']);
-  await tool(node, 'undelete', 'a');
+  await node.tool('undelete', 'a');
   expect(statSync(file).size).toBe(size);
 });
 
@@ -148,7 +139,7 @@ test.skipIf(!available('original'))('the original on our directories sees delete
   // The trash is ours and outlives that.
   expect(existsSync(join(node.imageDirectory, '.trash'))).toBe(true);
   await node.start();
-  expect(await tool(node, 'undelete', 'd/deleted')).toMatchObject({ status: 0, stderr: '' });
+  expect(await node.tool('undelete', 'd/deleted')).toMatchObject({ status: 0, stderr: '' });
   const again = await picture(node);
   for (const name of ['d/new: ', 'd/deleted: ']) expect(again).toContain(name);
   expect(again).not.toContain('d/kept: ');

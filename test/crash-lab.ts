@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
-import { administer, places } from './access-lab.ts';
+import { administer, installedFlags } from './access-lab.ts';
 import { startServer, type TestServer } from './server.ts';
 
 export interface Lab {
@@ -41,16 +41,11 @@ export function start(
   { root }: Lab,
   { grace = '10m', wrap = [] as readonly string[] } = {},
 ): Promise<TestServer> {
-  const { ca, cert, key } = places(root);
   return startServer({
     directory: root,
     wrap,
     args: [
-      '-permitInsecureMode=false',
-      `-CAfile=${ca}`,
-      '-identityCAfile=',
-      `-certFile=${cert}`,
-      `-keyFile=${key}`,
+      ...installedFlags(root),
       `-objectGracePeriod=${grace}`,
       '-minFreeBytes=1',
       '-objectServerCleanupStartPercent=99',

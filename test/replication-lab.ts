@@ -30,12 +30,20 @@ import {
   GetObjectsResponse,
 } from '../src/wire/messages/objectserver.ts';
 import { type GoTime, ZERO_TIME } from '../src/wire/time.ts';
-import { startServer, type TestServer } from './server.ts';
+import { programCommand, runProgram, startServer, type TestServer } from './server.ts';
 
 /** Where the original's programs are, if they are here: a directory with `run-original-server`, `bin`, `bin-head`. */
 export const PEER_DIRECTORY = process.env.IMAGESERVER_PEER_DIR ?? '';
 
 export type Kind = 'ours' | 'original' | 'original-head';
+
+/** Masters and their replicas. */
+export const PAIRS: readonly (readonly [master: Kind, replica: Kind])[] = [
+  ['ours', 'ours'],
+  ['original', 'ours'],
+  ['original-head', 'ours'],
+  ['ours', 'original'],
+];
 
 const BINARIES = { original: 'bin', 'original-head': 'bin-head' };
 
@@ -171,6 +179,16 @@ export class Node {
     return ['-imageServerHostname=127.0.0.1', `-imageServerPortNum=${port}`];
   }
 
+  /** imagetool on this server. */
+  tool(...args: string[]) {
+    return runProgram([
+      ...programCommand('imagetool', true),
+      '-certDirectory=',
+      '-imageServerHostname=127.0.0.1',
+      `-imageServerPortNum=${this.port}`,
+      ...args,
+    ]);
+  }
   mkdir(name: string): Promise<unknown> {
     return this.with((client) =>
       client.call('ImageServer.MakeDirectory', MakeDirectoryRequest, MakeDirectoryResponse, {

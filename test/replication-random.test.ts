@@ -13,7 +13,7 @@ import { expect, test } from 'bun:test';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { timeFromMillis, ZERO_TIME } from '../src/wire/time.ts';
-import { available, converged, Dice, type Kind, Node, Wire } from './replication-lab.ts';
+import { available, converged, Dice, type Kind, Node, PAIRS, Wire } from './replication-lab.ts';
 
 const ROUNDS = Number(process.env.IMAGESERVER_ROUNDS ?? 3);
 const SEED = Number(process.env.IMAGESERVER_SEED ?? Date.now() % 1_000_000);
@@ -187,13 +187,7 @@ async function series(masterKind: Kind, replicaKind: Kind): Promise<void> {
   if (process.env.IMAGESERVER_ROUNDS) expect(late).toBe(0);
 }
 
-const pairs: [Kind, Kind][] = [
-  ['ours', 'ours'],
-  ['original', 'ours'],
-  ['original-head', 'ours'],
-  ['ours', 'original'],
-];
-for (const [masterKind, replicaKind] of pairs)
+for (const [masterKind, replicaKind] of PAIRS)
   test.skipIf(!available(masterKind) || !available(replicaKind))(
     `${replicaKind} behind ${masterKind}: ${ROUNDS} random rounds from seed ${SEED}`,
     () => series(masterKind, replicaKind),

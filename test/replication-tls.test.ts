@@ -1,7 +1,7 @@
 /** Pairs with TLS, where callers have names: owners of directories follow, on the replica nobody changes them. */
 import { afterEach, expect, test } from 'bun:test';
 import { recordedPair } from './access-lab.ts';
-import { available, converged, type Kind, Node, picture } from './replication-lab.ts';
+import { available, converged, type Kind, Node, PAIRS, picture } from './replication-lab.ts';
 import { haveVectors, vectorsPath } from './vectors.ts';
 
 const nodes: Node[] = [];
@@ -27,13 +27,7 @@ async function start(kind: Kind, ...args: string[]): Promise<Node> {
 }
 const text = (...contents: string[]) => contents.map((one) => Buffer.from(one));
 
-const pairs: [Kind, Kind][] = [
-  ['ours', 'ours'],
-  ['original', 'ours'],
-  ['original-head', 'ours'],
-  ['ours', 'original'],
-];
-for (const [masterKind, replicaKind] of pairs)
+for (const [masterKind, replicaKind] of PAIRS)
   test.skipIf(!haveVectors || !available(masterKind) || !available(replicaKind))(
     `${replicaKind} behind ${masterKind}: owner groups follow, injected images keep who made them`,
     async () => {

@@ -23,7 +23,6 @@ import {
   upload,
   Wire,
 } from './replication-lab.ts';
-import { programCommand, runProgram } from './server.ts';
 
 const kinds: Kind[] = ['ours', 'original', 'original-head'];
 const nodes: Node[] = [];
@@ -304,32 +303,24 @@ describe('our own pair', () => {
     for (let i = 0; i < 8; i++) await master.add(`i${i}`, text(`contents ${i}`));
     const replica = await start('ours', master.replicaArgs());
     await converged(master, replica);
-    const tool = (node: Node, ...args: string[]) =>
-      runProgram([
-        ...programCommand('imagetool', true),
-        '-certDirectory=',
-        '-imageServerHostname=127.0.0.1',
-        `-imageServerPortNum=${node.port}`,
-        ...args,
-      ]);
-    expect(await tool(master, 'replication-status')).toMatchObject({ status: 0, stdout: 'not a replica\n' });
+    expect(await master.tool('replication-status')).toMatchObject({ status: 0, stdout: 'not a replica\n' });
     await master.delete('i0');
-    const listed = await tool(master, 'trash');
+    const listed = await master.tool('trash');
     expect(listed.stdout).toStartWith('i0  id ');
-    expect(await tool(master, 'undelete', 'i0')).toMatchObject({ status: 0, stderr: '' });
+    expect(await master.tool('undelete', 'i0')).toMatchObject({ status: 0, stderr: '' });
     await converged(master, replica);
-    expect((await tool(master, 'undelete', 'i0')).stderr).toContain('not in the trash: i0');
+    expect((await master.tool('undelete', 'i0')).stderr).toContain('not in the trash: i0');
     await master.delete('i0');
     await master.delete('i1');
-    expect(await tool(master, 'purge', 'i1')).toMatchObject({ status: 0, stderr: '' });
-    expect((await tool(master, 'trash', 'empty')).stdout).toBe('i0\n');
-    expect((await tool(master, 'trash')).stdout).toBe('');
-    expect((await tool(replica, 'undelete', 'i1')).stderr).toContain('go to master');
+    expect(await master.tool('purge', 'i1')).toMatchObject({ status: 0, stderr: '' });
+    expect((await master.tool('trash', 'empty')).stdout).toBe('i0\n');
+    expect((await master.tool('trash')).stdout).toBe('');
+    expect((await replica.tool('undelete', 'i1')).stderr).toContain('go to master');
     await replica.stop();
     for (let i = 2; i < 8; i++) await master.delete(`i${i}`);
     await replica.start();
     await until('held', async () => (await statusOf(replica)).HeldDeletions.length === 6);
-    const status = await tool(replica, 'replication-status');
+    const status = await replica.tool('replication-status');
     expect(status.status).toBe(1);
     expect(status.stdout).toContain(`replica of 127.0.0.1:${master.port}: live`);
     expect(status.stdout).toContain('deletion held back: i2: the master lists no images');
@@ -350,8 +341,8 @@ describe('our own pair', () => {
     expect(await (await fetch(`http://127.0.0.1:${master.port}/`)).text()).toContain(
       'Replication clients: 1',
     );
-    expect((await tool(replica, 'release-deletions', 'i2')).stdout).toBe('i2\n');
-    expect((await tool(replica, 'release-deletions', 'all')).stdout.split('\n').length).toBe(6);
+    expect((await replica.tool('release-deletions', 'i2')).stdout).toBe('i2\n');
+    expect((await replica.tool('release-deletions', 'all')).stdout.split('\n').length).toBe(6);
     await converged(master, replica);
   });
 

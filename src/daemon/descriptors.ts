@@ -10,7 +10,7 @@ export interface ConnectionLimits {
 const RESERVED = 512;
 
 /** Descriptors that this process may have; undefined if the system does not say. */
-function descriptorLimit(): number | undefined {
+export function descriptorLimit(): number | undefined {
   try {
     const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
     return line ? Number(line[1]) : undefined;

@@ -14,8 +14,8 @@ describe('variables of /etc/default/imageserver', () => {
     ],
     [
       'directories and log',
-      { IMAGE_DIR: '/i', OBJECT_DIR: '/o', LOG_DIR: '/l', LOGBUF_LINES: '50' },
-      ['-imageDir=/i', '-objectDir=/o', '-logDir=/l', '-logbufLines=50'],
+      { IMAGE_DIR: '/i', OBJECT_DIR: '/o', LOG_DIR: '/l', LOG_QUOTA: '1GiB', LOGBUF_LINES: '50' },
+      ['-imageDir=/i', '-objectDir=/o', '-logDir=/l', '-logQuota=1GiB', '-logbufLines=50'],
     ],
   ];
   for (const [name, environment, args] of cases)

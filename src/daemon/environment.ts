@@ -7,6 +7,7 @@ const FLAGS = {
   IMAGE_DIR: 'imageDir',
   OBJECT_DIR: 'objectDir',
   LOG_DIR: 'logDir',
+  LOG_QUOTA: 'logQuota',
   LOGBUF_LINES: 'logbufLines',
   IMAGE_SERVER_HOSTNAME: 'imageServerHostname',
 } as const;

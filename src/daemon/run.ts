@@ -10,7 +10,7 @@ import { createMetrics } from '../metrics/metrics.ts';
 import { serveSrpc } from '../srpc/server.ts';
 import { openStores } from '../store/open.ts';
 import { VERSION } from '../version.ts';
-import { affordableConnections } from './descriptors.ts';
+import { affordableConnections, descriptorLimit } from './descriptors.ts';
 import type { DaemonFlags } from './flags.ts';
 import { groupExists } from './groups.ts';
 import { openAccessLog, openPublic, ownHostNames } from './http.ts';
@@ -83,6 +83,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     startedAt,
     services,
     ready: () => ready,
+    descriptorLimit: descriptorLimit(),
     damageCounts: () => stores.damageCounts(),
     scrub: () => stores.scrub.progress(),
     // Asked through the port, which comes last.

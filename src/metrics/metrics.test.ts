@@ -29,6 +29,7 @@ async function withMetrics(
       startedAt: 5000,
       services,
       ready: () => true,
+      descriptorLimit: 1024,
       damageCounts: () => stores.damageCounts(),
       scrub: () => stores.scrub.progress(),
       connections: () => CONNECTIONS,
@@ -94,6 +95,7 @@ describe('state', () => {
       expect(text).toContain('imageserver_connections{kind="srpc"} 2\n');
       expect(text).toContain('imageserver_connections_accepted_total 7\n');
       expect(text).toContain('imageserver_replication_clients 5\n');
+      expect(text).toContain('imageserver_maximum_file_descriptors 1024\n');
       expect(text).toContain(
         'imageserver_certificate_expiry_time_seconds{role="server",subject="a \\"name\\"",serial="0a"} 86400\n',
       );

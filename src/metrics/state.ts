@@ -1,9 +1,10 @@
 /** Metrics of how the server is: read from their sources when somebody looks, nothing is kept up to date between. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { CertificateStatus } from '../access/certificate-status.ts';
 import type { FrontStatistics } from '../front/front-options.ts';
-import type { Services } from '../methods/services.ts';
+import { type ReplicationFigures, replicationFigures } from '../methods/replication-figures.ts';
+import type { ReplicationControl, Services } from '../methods/services.ts';
 import type { Damage, ScrubProgress } from '../store/types.ts';
 
 export interface StateSources {
@@ -11,6 +12,8 @@ export interface StateSources {
   readonly startedAt: number;
   readonly services: Services;
   readonly ready: () => boolean;
+  /** Undefined if the system does not say. */
+  readonly descriptorLimit: number | undefined;
   /** Things set aside since the start, by kind. */
   readonly damageCounts: () => Readonly<Record<Damage['kind'], number>>;
   readonly scrub: () => ScrubProgress;
@@ -66,10 +69,11 @@ export function registerState(registry: Registry, sources: StateSources): void {
   registerProcess(to, sources);
   registerStores(to, sources);
   registerPort(to, sources);
-  if (sources.services.replication) registerReplica(to, sources.services);
+  const { replication } = sources.services;
+  if (replication) registerReplica(to, replication);
 }
 
-function registerProcess(to: Readings, { version, startedAt, ready }: StateSources): void {
+function registerProcess(to: Readings, { version, startedAt, ready, descriptorLimit }: StateSources): void {
   to.gauges('info', 'Always 1; the label tells the version', ['version'], () => [[{ version }, 1]]);
   to.gauge('start_time_seconds', 'Start of the server, seconds since the epoch', () => startedAt / 1000);
   to.gauge('ready', '1 when every image and object is known', () => Number(ready()));
@@ -82,7 +86,7 @@ function registerProcess(to: Readings, { version, startedAt, ready }: StateSourc
   });
   to.gauge('resident_memory_bytes', 'Memory of the process', () => process.memoryUsage.rss());
   to.gauge('open_file_descriptors', 'Open descriptors of the process', openDescriptors);
-  to.gauge('maximum_file_descriptors', 'Limit of open descriptors', maximumDescriptors);
+  to.gauge('maximum_file_descriptors', 'Limit of open descriptors', () => descriptorLimit ?? Number.NaN);
 }
 
 function openDescriptors(): number {
@@ -92,14 +96,6 @@ function openDescriptors(): number {
     return Number.NaN;
   }
 }
-function maximumDescriptors(): number {
-  try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
-  } catch {
-    return Number.NaN;
-  }
-}
-
 function registerStores(to: Readings, { services, damageCounts, scrub }: StateSources): void {
   const { images, objects } = services;
   to.gauge('images', 'Images', () => images.size);
@@ -164,48 +160,31 @@ function registerPort(to: Readings, { services, connections, certificates }: Sta
   );
 }
 
-function registerReplica(to: Readings, services: Services): void {
-  const status = () => services.replication?.status();
-  const read = (of: (now: NonNullable<ReturnType<typeof status>>) => number | undefined) => () => {
-    const now = status();
-    return (now && of(now)) ?? Number.NaN;
-  };
-  to.gauge(
-    'replication_connected',
-    '1 while the replication master is connected',
-    read(({ connectedSince }) => Number(connectedSince !== undefined)),
-  );
-  to.gauge(
-    'replication_lag_seconds',
+function registerReplica(to: Readings, replication: ReplicationControl): void {
+  const gauge = (name: string, help: string, of: (figures: ReplicationFigures) => number | undefined) =>
+    to.gauge(`replication_${name}`, help, () => of(replicationFigures(replication.status())) ?? Number.NaN);
+  gauge('connected', '1 while the replication master is connected', ({ connected }) => connected);
+  gauge(
+    'lag_seconds',
     'How long the oldest change waits, or how long the master has been away',
-    read(({ lagMs }) => lagMs / 1000),
+    ({ lagSeconds }) => lagSeconds,
   );
-  to.gauge(
-    'replication_queue',
-    'Images waiting or being worked on',
-    read(({ queue }) => queue),
-  );
-  to.gauge(
-    'replication_failing_images',
-    'Images that could not be replicated so far',
-    read(({ failing }) => failing.length),
-  );
-  to.gauge(
-    'replication_held_deletions',
+  gauge('queue', 'Images waiting or being worked on', ({ queuedImages }) => queuedImages);
+  gauge('failing_images', 'Images that could not be replicated so far', ({ failedImages }) => failedImages);
+  gauge(
+    'held_deletions',
     'Deletions held back until somebody decides; more than 0 is an alarm',
-    read(({ heldDeletions }) => heldDeletions.length),
+    ({ heldDeletions }) => heldDeletions,
   );
-  to.gauge(
-    'replication_reconciled_time_seconds',
+  gauge(
+    'reconciled_time_seconds',
     'When everything was last compared with the master, seconds since the epoch',
-    read(({ lastReconciled }) => (lastReconciled === undefined ? undefined : lastReconciled / 1000)),
+    ({ lastReconciledSeconds }) => lastReconciledSeconds || undefined,
   );
-  to.gauge(
-    'replication_clock_skew_seconds',
-    "The master's clock minus ours",
-    read(({ clockSkewMs }) => (clockSkewMs === undefined ? undefined : clockSkewMs / 1000)),
+  gauge('clock_skew_seconds', "The master's clock minus ours", ({ skewSeconds }) => skewSeconds);
+  to.counter(
+    'replication_received_bytes_total',
+    'Bytes of objects received from the master',
+    () => replicationFigures(replication.status()).receivedBytes,
   );
-  to.counter('replication_received_bytes_total', 'Bytes of objects received from the master', () => {
-    return status()?.receivedBytes ?? 0;
-  });
 }
