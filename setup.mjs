@@ -16,16 +16,14 @@ if (!done) {
   // No install scripts but Bun's own, which puts the executable shipped for this platform in its place.
   const { status } = spawnSync(
     'npm',
-    ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
     {
       stdio: ['ignore', 2, 2],
       shell: process.platform === 'win32',
     },
   );
   if (status !== 0) {
-    console.error(
-      'npm install failed; is the npm registry reachable? Run "npm install --ignore-scripts" to see more.',
-    );
+    console.error('npm ci failed; is the npm registry reachable? Run "npm ci --ignore-scripts" to see more.');
     process.exit(1);
   }
   // That script moves the executable, so it must not run again where Bun works already.

@@ -8,10 +8,15 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dir, '..', '..');
 const executable = join(root, 'dist', 'imageserver');
-const data = join(root, 'data');
-const port = process.env.PORT ?? '6971';
+const data = process.env.DATA ?? join(root, 'data');
+const wantedPort = process.env.PORT ?? '6971';
+/** Taken from what the server says: PORT=0 is any free one. */
+let port = wantedPort;
 /** First one that exists becomes the example: many small files, links, nothing secret. */
 const EXAMPLE_TREES = ['/usr/share/zoneinfo', '/usr/share/doc', join(root, 'src')];
+
+// Not console.error, which colours it red on a terminal.
+const say = (text: string) => process.stderr.write(`${text}\n`);
 
 function newestSource(directory: string): number {
   let newest = 0;
@@ -29,7 +34,7 @@ function buildIfNeeded(): void {
     statSync(join(root, 'package-lock.json')).mtimeMs,
   );
   if (existsSync(executable) && statSync(executable).mtimeMs > source) return;
-  console.error('Building dist/imageserver ...');
+  say('Building dist/imageserver ...');
   const { exitCode } = Bun.spawnSync(['sh', 'build.sh'], { cwd: root, stdout: 'ignore', stderr: 'inherit' });
   if (exitCode !== 0) process.exit(exitCode);
 }
@@ -49,23 +54,39 @@ function tool(...args: string[]): { status: number; stdout: string } {
   return { status: exitCode, stdout: stdout.toString() };
 }
 
+/** What to do when the server did not start; it has said itself what is wrong. */
+function advice(said: string): string | undefined {
+  if (/in use by another image server/.test(said))
+    return 'It was probably started by another "npm start": stop that one with Ctrl-C, or give this one other places:\n  DATA=/tmp/imageserver-data PORT=6972 npm start';
+  if (/^imageserver: port /m.test(said) || /-portNum/.test(said))
+    return `The port is the variable PORT here, for instance:\n  PORT=${wantedPort === '6972' ? 6973 : 6972} npm start`;
+  return undefined;
+}
+
 function addExample(): void {
   const tree = EXAMPLE_TREES.find((path) => existsSync(path));
   if (tree === undefined || tool('list').stdout !== '') return;
-  console.error(`First start: adding the image example/demo.0 made from ${tree} ...`);
+  say(`First start: adding the image example/demo.0 made from ${tree} ...`);
   tool('mkdir', 'example');
   // No filter: a sparse image, which need not be a whole system.
   tool('add', 'example/demo.0', tree, '', '');
 }
 
 buildIfNeeded();
-for (const name of ['images', 'objects', 'logs']) mkdirSync(join(data, name), { recursive: true });
+try {
+  for (const name of ['images', 'objects', 'logs']) mkdirSync(join(data, name), { recursive: true });
+} catch (error) {
+  say(
+    `${(error as Error).message}\nName a directory that can be written to, for instance: DATA=/tmp/imageserver-data npm start`,
+  );
+  process.exit(1);
+}
 const server = Bun.spawn(
   [
     executable,
     '-allowRoot',
     '-listenAddress=127.0.0.1',
-    `-portNum=${port}`,
+    `-portNum=${wantedPort}`,
     '-permitInsecureMode',
     `-imageDir=${join(data, 'images')}`,
     `-objectDir=${join(data, 'objects')}`,
@@ -73,27 +94,37 @@ const server = Bun.spawn(
     '-CAfile=',
     ...process.argv.slice(2),
   ],
-  { stdin: 'ignore', stdout: 'inherit', stderr: 'pipe' },
+  // A group of its own: Ctrl-C reaches it once, from here. A second one is taken as impatience and ends it at once.
+  { stdin: 'ignore', stdout: 'inherit', stderr: 'pipe', detached: true },
 );
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => server.kill(signal));
+process.on('SIGINT', () => server.kill('SIGINT'));
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => server.kill('SIGTERM'));
 
-let text = '';
+let said = '';
 let ready = false;
 const decoder = new TextDecoder();
 for await (const chunk of server.stderr) {
   process.stderr.write(chunk);
   if (ready) continue;
-  text += decoder.decode(chunk, { stream: true });
-  if (!text.includes('Ready on ')) continue;
+  said += decoder.decode(chunk, { stream: true });
+  const listening = /Ready on \S+:(\d+)/.exec(said);
+  if (!listening) continue;
   ready = true;
+  port = listening[1] as string;
   addExample();
-  console.error(`
+  const imagetool = `dist/imagetool -certDirectory=${port === '6971' ? '' : ` -imageServerPortNum=${port}`}`;
+  say(`
 Status page   http://127.0.0.1:${port}/
 API           http://127.0.0.1:${port}/swagger
-Try next      dist/imagetool -certDirectory= list
-              dist/imagetool -certDirectory= show example/demo.0
-              dist/imagetool -certDirectory= tar example/demo.0 /tmp/demo.tar
-Stop with Ctrl-C; the data stay in ./data.
+Try next      ${imagetool} list
+(in another   ${imagetool} show example/demo.0
+ terminal)    ${imagetool} tar example/demo.0 /tmp/demo.tar
+Stop with Ctrl-C; the data stay in ${process.env.DATA ?? './data'}.
 `);
 }
-process.exitCode = await server.exited;
+const status = await server.exited;
+if (!ready && status !== 0) {
+  const text = advice(said);
+  if (text !== undefined) say(text);
+}
+process.exitCode = status;

@@ -1,11 +1,12 @@
 /** The daemon's command line: flag files, flags, start, signals. */
 import { existsSync, readFileSync } from 'node:fs';
-import { asImageServerError } from '../errors.ts';
 import { defaults, flagsHelp, HelpWanted, parseFlagFile, parseFlags, UsageError } from '../flags/flags.ts';
+import { didYouMean } from '../flags/nearest.ts';
 import { VERSION } from '../version.ts';
 import { environmentArgs } from './environment.ts';
 import { DAEMON_FLAGS, type DaemonFlags } from './flags.ts';
 import { startDaemon } from './run.ts';
+import { startProblem } from './start-problem.ts';
 
 const FLAG_FILES = ['/etc/imageserver/flags.default', '/etc/imageserver/flags.extra'];
 
@@ -22,46 +23,59 @@ function readFlags(args: readonly string[]): DaemonFlags {
   return flags;
 }
 
-/** The words for what stopped the start; system errors name what failed. */
-function reason(thrown: unknown): string {
-  const error = asImageServerError(thrown);
-  return error.code === 'INTERNAL' ? String((error.cause as Error)?.message ?? error.cause) : error.message;
-}
+const USAGE = `Usage: imageserver [flags...]                 serve
+       imageserver init [flags...]            make directories, a CA and a server certificate
+       imageserver certificate [flags...]     make a certificate for a user or another server
+       imageserver help [init|certificate]
+       imageserver version
+The programs imagetool and objecttool are the same file under other names (imageserver imagetool ...).`;
 
-/** A first argument that is a word is a command; the part that makes certificates is loaded only then. */
-async function runNamedCommand(name: string, args: readonly string[]): Promise<number | undefined> {
-  const { TERMINAL } = await import('./commands/command.ts');
-  if (name === 'init') return (await import('./commands/init.ts')).initCommand(args, TERMINAL);
-  if (name === 'certificate')
+/** The commands; the part that makes certificates is loaded only when it is wanted. */
+const COMMANDS: Record<string, (args: readonly string[]) => Promise<number>> = {
+  async init(args) {
+    const { TERMINAL } = await import('./commands/command.ts');
+    return (await import('./commands/init.ts')).initCommand(args, TERMINAL);
+  },
+  async certificate(args) {
+    const { TERMINAL } = await import('./commands/command.ts');
     return (await import('./commands/certificate.ts')).certificateCommand(args, TERMINAL);
-  return undefined;
+  },
+  async help([name]) {
+    if (name !== undefined && name !== 'help') return runCommand(name, ['-h']);
+    process.stdout.write(`${USAGE}\nFlags:\n${flagsHelp(DAEMON_FLAGS)}\n`);
+    return 0;
+  },
+  async version() {
+    process.stdout.write(`imageserver ${VERSION}\n`);
+    return 0;
+  },
+};
+
+async function runCommand(name: string, args: readonly string[]): Promise<number> {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command) return command(args);
+  say(`unknown command: ${name}${didYouMean(name, Object.keys(COMMANDS))}\nRun "imageserver help" for help.`);
+  return 2;
 }
 
 /** Runs until it is told to stop; resolves with the exit status. */
 export async function runDaemon(args: readonly string[]): Promise<number> {
   const [name = '', ...rest] = args;
-  const status = name.startsWith('-') || name === '' ? undefined : await runNamedCommand(name, rest);
-  if (status !== undefined) return status;
-  if (args.includes('-version') || args.includes('--version')) {
-    process.stdout.write(`imageserver ${VERSION}\n`);
-    return 0;
-  }
+  if (name !== '' && !name.startsWith('-')) return runCommand(name, rest);
+  if (args.includes('-version') || args.includes('--version')) return runCommand('version', []);
   let flags: DaemonFlags;
   try {
     flags = readFlags(args);
   } catch (error) {
-    if (error instanceof HelpWanted) {
-      say(
-        `Usage: imageserver [flags...] | imageserver init|certificate [flags...]\nFlags:\n${flagsHelp(DAEMON_FLAGS)}`,
-      );
-      return 0;
-    }
+    if (error instanceof HelpWanted) return runCommand('help', []);
     if (!(error instanceof UsageError)) throw error;
     say(`${error.message}\nRun "imageserver -h" for help.`);
     return 2;
   }
   if (process.getuid?.() === 0 && !flags.allowRoot) {
-    say('Do not run the Image Server as root');
+    say(
+      'Do not run the Image Server as root: start it as the user that owns its directories, or say -allowRoot',
+    );
     return 1;
   }
   const stop = new AbortController();
@@ -77,7 +91,7 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
     await daemon.close();
     return 0;
   } catch (thrown) {
-    say(`imageserver: ${reason(thrown)}`);
+    say(`imageserver: ${startProblem(thrown, flags)}`);
     return 1;
   }
 }

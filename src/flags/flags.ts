@@ -2,7 +2,7 @@
  * Go's flag syntax: one or two dashes, `-name=value` or `-name value`, booleans only `-name` or `-name=true`. One
  * declaration gives parsing, defaults and help. Flags may stand anywhere; `--` ends them.
  */
-import { nearestWord } from './nearest.ts';
+import { didYouMean } from './nearest.ts';
 import { formatDuration, parseDuration, parseSize } from './values.ts';
 
 export interface FlagType<T> {
@@ -92,11 +92,6 @@ function declaredName(flags: FlagSet, name: string): string | undefined {
   return Object.keys(flags).find((one) => one.replaceAll('-', '').toLowerCase() === letters);
 }
 
-function didYouMean(name: string, flags: FlagSet): string {
-  const found = nearestWord(name, Object.keys(flags));
-  return found === undefined ? '' : ` (did you mean -${found}?)`;
-}
-
 function assign(flags: FlagSet, values: Record<string, unknown>, name: string, text: string): void {
   const declared = flags[name] as Flag;
   try {
@@ -137,7 +132,9 @@ export function parseFlags<F extends FlagSet>(
     const name = declaredName(flags, given);
     if (name === undefined) {
       if (given === 'h' || given === 'help') throw new HelpWanted();
-      throw new UsageError(`flag provided but not defined: -${given}${didYouMean(given, flags)}`);
+      throw new UsageError(
+        `flag provided but not defined: -${given}${didYouMean(given, Object.keys(flags), '-')}`,
+      );
     }
     if (text !== undefined) assign(flags, values, name, text);
     else if ((flags[name] as Flag).type.boolean) assign(flags, values, name, 'true');

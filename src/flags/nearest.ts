@@ -38,3 +38,9 @@ export function nearestWord(word: string, known: readonly string[]): string | un
   }
   return best ?? known.find((one) => lower.length > 2 && one.toLowerCase().startsWith(lower));
 }
+
+/** ` (did you mean X?)`, or nothing. */
+export function didYouMean(word: string, known: readonly string[], prefix = ''): string {
+  const found = nearestWord(word, known);
+  return found === undefined ? '' : ` (did you mean ${prefix}${found}?)`;
+}

@@ -2,8 +2,8 @@
  * Opens the directory stores. What the index knows answers at once; the comparison with the directories goes on behind
  * it, and `ready` says when everything on disk is known.
  */
-import { readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { type Disk, errno, realDisk } from './disk.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -48,6 +48,22 @@ function checkDirectory(path: string): void {
   }
 }
 
+/** Each would take the files of the other for its own; only below a hidden name neither looks. */
+function checkApart(images: string, objects: string): void {
+  const [a, b] = [realpathSync(images), realpathSync(objects)];
+  for (const [outer, inner] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const parts = relative(outer, inner).split('/');
+    if (!parts.some((part) => part.startsWith('.')))
+      throw new ImageServerError(
+        'UNAVAILABLE',
+        `image and object directory must be apart: ${images}, ${objects}`,
+      );
+  }
+}
+
 /** Left by a crash: the lock says that nobody is writing. */
 function clearTemporaries(directory: string): void {
   const folder = join(directory, TEMPORARY);
@@ -88,9 +104,10 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
   const reporter = new Reporter(options.log ?? (() => undefined), now);
   const { imageDirectory, objectDirectory } = options;
   for (const directory of [objectDirectory, imageDirectory]) checkDirectory(directory);
+  checkApart(imageDirectory, objectDirectory);
   const locks = [lockDirectory(objectDirectory, 'object directory')];
   try {
-    if (imageDirectory !== objectDirectory) locks.push(lockDirectory(imageDirectory, 'image directory'));
+    locks.push(lockDirectory(imageDirectory, 'image directory'));
     for (const directory of [objectDirectory, imageDirectory]) clearTemporaries(directory);
     return await start();
   } catch (thrown) {

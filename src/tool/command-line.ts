@@ -10,7 +10,7 @@ import {
   parseFlags,
   UsageError,
 } from '../flags/flags.ts';
-import { nearestWord } from '../flags/nearest.ts';
+import { didYouMean } from '../flags/nearest.ts';
 import type { Command } from './command.ts';
 import { toolError } from './errors.ts';
 import type { ToolFlags } from './flags.ts';
@@ -21,7 +21,7 @@ import { commandUsage, fullUsage } from './usage.ts';
 /** The original refuses shorter lives. */
 const MINIMUM_EXPIRATION = 15n * 60_000_000_000n;
 
-/** A command with its arguments, or an exit status with a text for stderr. */
+/** A command with its arguments, or an exit status with a text: what was asked for (0), or what is wrong. */
 export type Plan =
   | { readonly command: Command; readonly args: string[]; readonly flags: ToolFlags }
   | { readonly status: number; readonly text: string };
@@ -30,13 +30,20 @@ function commandNamed(program: Program, name: string): Command | undefined {
   return program.commands.find((one) => one.name === name);
 }
 
-/** The usage text of the first command that is named, else of all. */
-function help(program: Program, words: readonly string[]): string {
+/** `-h` anywhere: the usage text of the first command that is named, else of all. */
+function helpWanted(program: Program, words: readonly string[]): Plan {
   for (const word of words) {
     const command = commandNamed(program, word);
-    if (command) return commandUsage(program, command);
+    if (command) return { status: 0, text: commandUsage(program, command) };
   }
-  return fullUsage(program);
+  return { status: 0, text: fullUsage(program) };
+}
+
+/** `help` and `help COMMAND`. */
+function help(program: Program, name: string | undefined): Plan {
+  if (name === undefined || name === 'help') return { status: 0, text: fullUsage(program) };
+  const command = commandNamed(program, name);
+  return command ? { status: 0, text: commandUsage(program, command) } : unknown(program, name);
 }
 
 function wrong(program: Program, text: string): Plan {
@@ -48,11 +55,8 @@ function wrong(program: Program, text: string): Plan {
 }
 
 function unknown(program: Program, name: string): Plan {
-  const nearest = nearestWord(
-    name,
-    program.commands.map((one) => one.name),
-  );
-  return wrong(program, `unknown command: ${name}${nearest ? ` (did you mean ${nearest}?)` : ''}`);
+  const names = program.commands.map((one) => one.name);
+  return wrong(program, `unknown command: ${name}${didYouMean(name, [...names, 'help', 'version'])}`);
 }
 
 function readFlags(program: Program, args: readonly string[]): { flags: ToolFlags; rest: string[] } {
@@ -72,14 +76,14 @@ export function planCommand(program: Program, args: readonly string[]): Plan {
   try {
     ({ flags, rest } = readFlags(program, args));
   } catch (error) {
-    if (error instanceof HelpWanted) return { status: 0, text: help(program, args) };
+    if (error instanceof HelpWanted) return helpWanted(program, args);
     if (error instanceof FlagFileError) return { status: 1, text: error.message };
     if (error instanceof UsageError) return wrong(program, error.message);
     throw error;
   }
   const [name, ...commandArgs] = rest;
   if (name === undefined) return wrong(program, 'no command given');
-  if (name === 'help') return { status: 0, text: help(program, commandArgs) };
+  if (name === 'help') return help(program, commandArgs[0]);
   if (flags.expiresIn > 0n && flags.expiresIn < MINIMUM_EXPIRATION)
     return { status: 2, text: 'Minimum expiration: 15m0s' };
   try {

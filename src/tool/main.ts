@@ -25,13 +25,23 @@ function nobodyReads(thrown: unknown): boolean {
   return code === 'EPIPE' && syscall === 'write';
 }
 
-async function runProgram(program: Program, args: readonly string[], io: ToolIo): Promise<number> {
-  if (args.some((arg) => /^--?version$/.test(arg))) {
-    await io.out(`${program.name} ${VERSION}\n`);
+/** What was asked for goes to stdout, such as into a pager. */
+async function answer(io: ToolIo, text: string): Promise<number> {
+  try {
+    await io.out(`${text}\n`);
     return 0;
+  } catch (thrown) {
+    if (nobodyReads(thrown)) return NOBODY_READS;
+    throw thrown;
   }
+}
+
+async function runProgram(program: Program, args: readonly string[], io: ToolIo): Promise<number> {
+  if (args[0] === 'version' || args.some((arg) => /^--?version$/.test(arg)))
+    return answer(io, `${program.name} ${VERSION}`);
   const plan = planCommand(program, args);
   if ('status' in plan) {
+    if (plan.status === 0) return answer(io, plan.text);
     io.say(plan.text);
     return plan.status;
   }

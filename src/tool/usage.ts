@@ -8,7 +8,7 @@ function callOf({ name, args }: Command): string {
 }
 
 export function commandUsage(program: Program, command: Command): string {
-  return `Usage: ${program.name} [flags...] ${callOf(command)}\n  ${command.summary}`;
+  return `Usage: ${program.name} [flags...] ${callOf(command)}\n  ${command.summary}\nRun "${program.name} help" to see all commands and flags.`;
 }
 
 export function fullUsage({ name, about, commands, flags }: Program): string {
