@@ -81,12 +81,7 @@ describe('npm start', () => {
 });
 
 describe('words', () => {
-  const cases: [
-    program: 'imageserver' | 'imagetool' | 'objecttool',
-    args: string[],
-    number,
-    RegExp,
-  ][] = [];
+  const cases: [program: 'imageserver' | 'imagetool' | 'objecttool', args: string[], number, RegExp][] = [];
   for (const program of ['imageserver', 'imagetool', 'objecttool'] as const) {
     for (const word of ['-h', '-help', '--help', 'help']) cases.push([program, [word], 0, /^Usage: .*\n/]);
     for (const word of ['-version', '--version', 'version'])
