@@ -62,6 +62,10 @@ export function asImageServerError(thrown: unknown): ImageServerError {
   const errno = (thrown as { code?: unknown } | null)?.code;
   if (errno === 'ENOSPC' || errno === 'EDQUOT')
     return new ImageServerError('NO_SPACE', 'no space left on device', { cause: thrown });
+  if (errno === 'EFBIG')
+    return new ImageServerError('TOO_LARGE', 'larger than the file system or a limit of the server allows', {
+      cause: thrown,
+    });
   return new ImageServerError('INTERNAL', 'internal error', { cause: thrown });
 }
 

@@ -41,7 +41,15 @@ describeWithVectors('recorded permissions over HTTPS', () => {
       test.each(Object.entries(clients).filter(([, outcome]) => typeof outcome === 'string'))(
         '%s is sent away',
         async (client) => {
-          expect(await call('ImageServer.CheckImage', recordedPair(client))).toMatchObject({ status: 401 });
+          const { status, body } = await call('ImageServer.CheckImage', recordedPair(client));
+          expect([status, JSON.parse(body)]).toEqual([
+            401,
+            expect.objectContaining({
+              code: 'UNAUTHENTICATED',
+              detail: expect.stringMatching(/^the client certificate is not accepted: ./),
+            }),
+          ]);
+          expect(await askHttps(server.port, '/', recordedPair(client))).toMatchObject({ status: 401 });
         },
       );
 

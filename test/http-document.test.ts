@@ -208,9 +208,10 @@ describe('the server keeps what the document says', () => {
           expect(problem.code).toBeString();
           expect(problem.requestId).toBe(response.headers.get('x-request-id') as string);
         } else await response.body?.cancel();
+        // Documented for damaged files, and there are none.
+        expect([one.path, status === 503 || status < 500]).toEqual([one.path, true]);
         // A path made of anything may be another route's, or none's.
-        if (one.path.includes('{')) expect(status === 503 || status < 500).toBe(true);
-        else
+        if (!one.path.includes('{'))
           expect([one.path, status, String(status) in one.operation.responses]).toEqual([
             one.path,
             status,

@@ -204,6 +204,43 @@ describeWithCurl('objects over the network', () => {
     rmSync(file);
   }, 300_000);
 
+  test('of unknown length: put, posted, broken off', async () => {
+    const file = join(work, 'unknown');
+    const unknown = makeFile(file, 20_000_000);
+    const url = `${server.url}/objects/${unknown}`;
+    const before = files();
+    const pipe = (...args: string[]) =>
+      Bun.spawnSync(['sh', '-c', 'curl -sS -w "%{http_code}" "$@" < "$0"', file, ...args]).stdout.toString();
+    expect(pipe('-T', '-', '--limit-rate', '10M', '-m', '1', url)).toMatch(/100$/);
+    await until(
+      () => files() === before && readdirSync(join(server.directory, 'objects', '.tmp')).length === 0,
+    );
+    expect(pipe('-T', '-', `${server.url}/objects/${'ab'.repeat(64)}`)).toMatch(/HASH_MISMATCH.*422$/s);
+    expect(pipe('-T', '-', url)).toMatch(/"Added":true.*201$/s);
+    const post = [
+      '-X',
+      'POST',
+      '-H',
+      'content-type: application/octet-stream',
+      '-T',
+      '-',
+      `${server.url}/objects`,
+    ];
+    expect(pipe(...post)).toMatch(new RegExp(`"Hash":"${unknown}","Added":false.*200$`, 's'));
+    await until(() => readdirSync(join(server.directory, 'objects', '.tmp')).length === 0);
+    const empty = await curl(
+      '-H',
+      'transfer-encoding: chunked',
+      '-H',
+      'content-type: application/octet-stream',
+      '-d',
+      '',
+      `${server.url}/objects`,
+    );
+    expect(empty.status).toBe(400);
+    rmSync(file);
+  }, 120_000);
+
   test('what breaks off or is wrong leaves nothing behind', async () => {
     const file = join(work, 'third');
     const third = makeFile(file, 60_000_000);

@@ -189,6 +189,25 @@ for (const kind of kinds) {
       await expect(replica.add('d/three', text('three'))).rejects.toThrow();
     });
 
+    test('an upload to the replica over HTTP, of unknown length, goes to the master first', async () => {
+      const master = await start(kind);
+      const replica = await start('ours', master.replicaArgs());
+      await converged(master, replica);
+      const data = new Dice(4).bytes(3_000_000);
+      const put = async () => {
+        const body = new Blob([Buffer.from(data)]).stream();
+        const response = await fetch(`http://127.0.0.1:${replica.port}/objects`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/octet-stream' },
+          body,
+        });
+        return [response.status, ((await response.json()) as { Hash: string }).Hash];
+      };
+      expect(await put()).toEqual([201, sha512(data)]);
+      for (const node of [master, replica]) expect(statSync(objectPath(node, data)).size).toBe(data.length);
+      expect(await put()).toEqual([200, sha512(data)]);
+    });
+
     test('no space at the replica: told, nothing half, and fetched once there is room', async () => {
       const master = await start(kind);
       await master.add('a', text('a', 'b'));

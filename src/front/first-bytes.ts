@@ -1,12 +1,11 @@
 /** The first bytes of a connection tell what it is. */
 import type { Socket } from 'node:net';
-import { type ConnectRequest, MAX_CONNECT, parseConnect } from './handshake.ts';
+import { type ConnectRequest, parseConnect, type Refusal } from './handshake.ts';
 
 export type Beginning =
   /** TLS from the first byte. */
   | { readonly kind: 'tls'; readonly seen: Uint8Array }
-  /** A CONNECT request; `request` is null if it is malformed. */
-  | { readonly kind: 'connect'; readonly seen: Uint8Array; readonly request: ConnectRequest | null }
+  | { readonly kind: 'connect'; readonly seen: Uint8Array; readonly request: ConnectRequest | Refusal }
   | { readonly kind: 'http'; readonly seen: Uint8Array };
 
 const TLS_HANDSHAKE = 0x16;
@@ -19,8 +18,7 @@ function classify(seen: Uint8Array, tlsPossible: boolean): Beginning | undefined
     if (seen[index] !== CONNECT[index]) return { kind: 'http', seen };
   if (start < CONNECT.length) return undefined;
   const request = parseConnect(seen);
-  if (request === undefined && seen.length < MAX_CONNECT) return undefined;
-  return { kind: 'connect', seen, request: request ?? null };
+  return request && { kind: 'connect', seen, request };
 }
 
 /**

@@ -94,9 +94,9 @@ export async function startFront(
         decide: (identity, method) => decide(identity, method, { allowUnauthenticatedReads: false }),
         log: write,
       }),
-    onHttp: async (request, { identity, secure }) =>
+    onHttp: async (request, { identity, secure, refused: reason }) =>
       new Response(
-        `${request.method} ${new URL(request.url).pathname} ${identity.user || 'nobody'} ${secure}`,
+        `${request.method} ${new URL(request.url).pathname} ${identity.user || 'nobody'} ${secure}${reason ? ` refused: ${reason}` : ''}`,
       ),
     onRefused: (peer) => refused.push(peer),
     log: write,

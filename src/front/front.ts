@@ -163,24 +163,19 @@ class PortFront {
       return;
     }
     const { request, seen } = beginning;
-    const refusal = this.#refusalOf(request, false, !tls);
-    const endpoint = request ? endpointOf(request.path) : undefined;
-    if (refusal || !request || !endpoint) {
-      this.#sendAway(socket, refusal ?? { status: 400 });
+    const refusal = 'status' in request ? request : this.#refusalOf(request, false, !tls);
+    if (refusal || 'status' in request) {
+      this.#sendAway(socket, refusal as Refusal);
       return;
     }
+    const endpoint = endpointOf(request.path) as Endpoint;
     const rest = seen.subarray(request.length);
     socket.write(CONNECTED);
     if (!endpoint.tls) this.#serveSrpc(socket, socket, peer, endpoint, request, rest, INSECURE);
     else if (tls) this.#tlsInTunnel(socket, peer, endpoint, request, rest, tls);
   }
 
-  #refusalOf(
-    request: ConnectRequest | null,
-    connectionIsTls: boolean,
-    certified: boolean,
-  ): Refusal | undefined {
-    if (!request) return { status: 400 };
+  #refusalOf(request: ConnectRequest, connectionIsTls: boolean, certified: boolean): Refusal | undefined {
     const haveTls = this.#options.tls !== undefined;
     const { path, query } = request;
     return refusalOf(path, { haveTls, connectionIsTls, certified, isConnect: true, query });
@@ -275,25 +270,23 @@ class PortFront {
   #beginSecure(secure: TLSSocket, socket: Socket, peer: string, caller: Caller, beginning: Beginning): void {
     if (beginning.kind !== 'connect') {
       this.#settle(socket);
-      if (caller.refused) {
-        this.#reportRefused(peer, caller.refused, 'https');
-        this.#sendAwaySecure(secure, socket, { status: 401, body: 'bad certificate\n' });
-      } else this.#serveHttp(secure, beginning.seen, peer, caller, true);
+      if (caller.refused) this.#reportRefused(peer, caller.refused, 'https');
+      this.#serveHttp(secure, beginning.seen, peer, caller, true);
       return;
     }
     const { request, seen } = beginning;
-    const refusal = this.#refusalOf(request, true, caller.certified);
-    const endpoint = request ? endpointOf(request.path) : undefined;
-    if (refusal || !request || !endpoint) {
+    const refusal = 'status' in request ? request : this.#refusalOf(request, true, caller.certified);
+    if (refusal || 'status' in request) {
       if (refusal?.status === 401)
         this.#reportRefused(
           peer,
           caller.refused ?? { reason: 'no client certificate', who: 'nobody' },
           'srpc+tls',
         );
-      this.#sendAwaySecure(secure, socket, refusal ?? { status: 400 });
+      this.#sendAwaySecure(secure, socket, refusal as Refusal);
       return;
     }
+    const endpoint = endpointOf(request.path) as Endpoint;
     secure.write(CONNECTED);
     this.#serveSrpc(secure, socket, peer, endpoint, request, seen.subarray(request.length), caller.identity);
   }
@@ -344,7 +337,12 @@ class PortFront {
           certified: caller.certified,
           isConnect: false,
         }),
-      info: { identity: caller.identity, peer, secure },
+      info: {
+        identity: caller.identity,
+        peer,
+        secure,
+        ...(caller.refused ? { refused: caller.refused.reason } : {}),
+      },
       initial,
       limits: this.#limits.http,
       deadlines: this.#deadlines,

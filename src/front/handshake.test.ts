@@ -16,12 +16,33 @@ describe('parseConnect', () => {
     ['mixed line ends', 'CONNECT /a HTTP/1.1\nHost: x\r\n\nrest', { path: '/a', query: '', length: 30 }],
     ['query', 'CONNECT /a?b=c?d HTTP/1.0\n\n', { path: '/a', query: 'b=c?d', length: 27 }],
     ['incomplete', 'CONNECT /a HTTP/1.0\n', undefined],
-    ['no path', 'CONNECT example.com:443 HTTP/1.1\r\n\r\n', null],
-    ['other version', 'CONNECT /a HTTP/2.0\n\n', null],
-    ['blanks', 'CONNECT  /a HTTP/1.0\n\n', null],
-    ['too long', endless, null],
+    ['no body', 'CONNECT /a HTTP/1.1\r\nContent-Length: 0\r\n\r\n', { path: '/a', query: '', length: 42 }],
+    ['no path', 'CONNECT example.com:443 HTTP/1.1\r\n\r\n', { status: 400 }],
+    ['other version', 'CONNECT /a HTTP/2.0\n\n', { status: 505 }],
+    ['no version', 'CONNECT /a HTTP/3\n\n', { status: 400 }],
+    ['blanks', 'CONNECT  /a HTTP/1.0\n\n', { status: 400 }],
+    ['too long', endless, { status: 400 }],
   ] as const)('%s', (_name, text, expected) => {
     expect(parseConnect(bytes(text))).toEqual(expected as never);
+  });
+
+  test.each([
+    'nonsense',
+    ': no name',
+    'A : b',
+    'A(: b',
+    ' A: b',
+    'A: b\r\n c',
+    'A: \x01',
+    'A: b\rc: d',
+    'Host: a\r\nHost: b',
+    'Host: a b',
+    'Content-Length: 5',
+    'Content-Length: x',
+    'Transfer-Encoding: chunked',
+  ])('a header that is none, or promises a body: %j', (header) => {
+    const text = `CONNECT /_goSRPC_/ HTTP/1.1\r\n${header}\r\n\r\n`;
+    expect(parseConnect(bytes(text))).toEqual({ status: 400 });
   });
 });
 

@@ -30,15 +30,36 @@ function headEnd(bytes: Uint8Array): number {
   return 0;
 }
 
-/** Reads a CONNECT request; undefined until it is complete, null if it is malformed or too long. Headers mean nothing. */
-export function parseConnect(bytes: Uint8Array): ConnectRequest | undefined | null {
+const HEADER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
+
+/** Headers mean nothing here, but they must be some, and none may promise a body. */
+function headersAreSound(lines: readonly string[]): boolean {
+  let hosts = 0;
+  for (const line of lines) {
+    const [, name, value = ''] = HEADER.exec(line) ?? [];
+    switch (name?.toLowerCase()) {
+      case undefined:
+      case 'transfer-encoding':
+        return false;
+      case 'content-length':
+        if (value.trim() !== '0') return false;
+        break;
+      case 'host':
+        if (++hosts > 1 || /[\s/\\@?#]/.test(value.trim())) return false;
+    }
+  }
+  return true;
+}
+
+/** Reads a CONNECT request; undefined until it is complete, a refusal if it is malformed or too long. */
+export function parseConnect(bytes: Uint8Array): ConnectRequest | Refusal | undefined {
   const length = headEnd(bytes.subarray(0, MAX_CONNECT));
-  if (length === 0) return bytes.length >= MAX_CONNECT ? null : undefined;
+  if (length === 0) return bytes.length >= MAX_CONNECT ? { status: 400 } : undefined;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1');
-  const line = text.slice(0, text.indexOf('\n')).replace(/\r$/, '');
-  const match = /^CONNECT (\/[!-~]*) HTTP\/1\.[01]$/.exec(line);
-  if (!match) return null;
-  const target = match[1] as string;
+  const [line = '', ...headers] = text.replace(/[\r\n]+$/, '').split(/\r?\n/);
+  const [, target, version] = /^CONNECT ([!-~]+) HTTP\/(\d\.\d)$/.exec(line) ?? [];
+  if (!target?.startsWith('/') || !headersAreSound(headers)) return { status: 400 };
+  if (version !== '1.0' && version !== '1.1') return { status: 505 };
   const question = target.indexOf('?');
   if (question < 0) return { path: target, query: '', length };
   return { path: target.slice(0, question), query: target.slice(question + 1), length };
@@ -66,6 +87,7 @@ const REASONS: Record<number, string> = {
   404: 'Not Found',
   405: 'Method Not Allowed',
   503: 'Service Unavailable',
+  505: 'HTTP Version Not Supported',
 };
 
 export interface Refusal {

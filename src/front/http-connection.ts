@@ -21,6 +21,8 @@ interface RequestInfo {
   readonly peer: string;
   /** Came over TLS. */
   readonly secure: boolean;
+  /** Why the client certificate was refused: the handler answers nothing else then. */
+  readonly refused?: string;
 }
 export type HttpHandler = (request: Request, info: RequestInfo) => Response | Promise<Response>;
 

@@ -380,6 +380,20 @@ describe('JSON RPC 2.0', () => {
       expect(app.stores.images.hasDirectory('x')).toBe(false);
     }));
 
+  test('what is not UTF-8 is no JSON', () =>
+    withApp(async (app) => {
+      const call = '{"jsonrpc":"2.0","id":1,"method":"ImageServer.CheckImage","params":{"ImageName":"\xff"}}';
+      const answer = await app.call('/rpc', '', { body: Buffer.from(call, 'latin1') });
+      expect([answer.status, await answer.json()]).toEqual([
+        200,
+        {
+          jsonrpc: '2.0',
+          error: { code: -32700, message: 'Parse error: the text is not UTF-8' },
+          id: null,
+        },
+      ]);
+    }));
+
   test('an id keeps all its digits', () =>
     withApp(async (app) => {
       const response = await app.call('/rpc', '{"jsonrpc":"2.0","id":12345678901234567890,"method":"x"}');

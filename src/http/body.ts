@@ -71,12 +71,18 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
 
 const strict = new TextDecoder('utf-8', { fatal: true });
 
-/** The whole body as text. Throws INVALID_REQUEST if it is not UTF-8. */
-export async function readText(request: Request, limit: number): Promise<string> {
-  const bytes = await readBody(request, limit);
+/** Undefined if the bytes are not UTF-8. */
+export function utf8Text(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes);
   } catch {
-    throw new ImageServerError('INVALID_REQUEST', 'the request body is not UTF-8 text');
+    return undefined;
   }
+}
+
+/** The whole body as text. Throws INVALID_REQUEST if it is not UTF-8. */
+export async function readText(request: Request, limit: number): Promise<string> {
+  const text = utf8Text(await readBody(request, limit));
+  if (text === undefined) throw new ImageServerError('INVALID_REQUEST', 'the request body is not UTF-8 text');
+  return text;
 }

@@ -4,7 +4,7 @@
  * tells the access log.
  */
 import type { Elysia } from 'elysia';
-import { asImageServerError } from '../errors.ts';
+import { asImageServerError, ImageServerError } from '../errors.ts';
 import { checkBrowser } from './browser-guard.ts';
 import type { HttpDeps } from './deps.ts';
 import { HttpProblem, tellInternal } from './problem.ts';
@@ -76,6 +76,11 @@ export function entrance(deps: HttpDeps, isPage: (path: string) => boolean, page
         : sent;
       setState(request, state);
       try {
+        if (state.refused !== undefined)
+          throw new ImageServerError(
+            'UNAUTHENTICATED',
+            `the client certificate is not accepted: ${state.refused}`,
+          );
         const path = rawPath(request);
         // Pages of a server with TLS are for everybody, under whatever name it has.
         const names = !deps.insecure && isPage(path) ? 'any' : deps.hostNames;

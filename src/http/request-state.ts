@@ -12,6 +12,8 @@ export interface RequestInfo {
   readonly peer: string;
   /** The request came over TLS. */
   readonly secure: boolean;
+  /** Why the client certificate was refused. */
+  readonly refused?: string;
 }
 
 export interface RequestState extends RequestInfo {
@@ -53,7 +55,7 @@ export function beginState(request: Request, peer: () => string): RequestState {
   const head = request.method === 'HEAD';
   const info = told.get(request);
   if (!info) return new StrangerState(id, head, peer);
-  return { identity: info.identity, peer: info.peer, secure: info.secure, id, head };
+  return { ...info, id, head };
 }
 
 export function setState(request: Request, state: RequestState): void {

@@ -55,7 +55,8 @@ export class MemoryObjects {
         if (data instanceof Uint8Array) chunks.push(Buffer.from(data));
         else for await (const chunk of data) chunks.push(Buffer.from(chunk));
         const whole = Buffer.concat(chunks);
-        if (whole.length !== length) throw new ImageServerError('INVALID_REQUEST', 'unexpected EOF');
+        if (length !== undefined && whole.length !== length)
+          throw new ImageServerError('INVALID_REQUEST', 'unexpected EOF');
         const hash = sha512(whole);
         if (expected && hash !== expected)
           throw new ImageServerError(

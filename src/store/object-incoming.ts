@@ -15,7 +15,7 @@ const FLUSH_BYTES = 32 * 1024 * 1024;
 
 export class IncomingObject {
   readonly #store: DirectoryObjectStore;
-  readonly #length: number;
+  readonly #length: number | undefined;
   readonly #hasher = new Bun.CryptoHasher('sha512');
   readonly #turn = new Turn();
   readonly #existing: string | undefined;
@@ -27,8 +27,8 @@ export class IncomingObject {
   #flushFailure: unknown;
   received = 0;
 
-  /** `existing`: hash of an object that is here and should be this one. */
-  constructor(store: DirectoryObjectStore, length: number, existing: Hash | undefined) {
+  /** `existing`: hash of an object that is here and should be this one. `length`: more bytes are refused. */
+  constructor(store: DirectoryObjectStore, length: number | undefined, existing: Hash | undefined) {
     this.#store = store;
     this.#length = length;
     this.#existing = existing === undefined ? undefined : store.pathOf(existing);
@@ -41,7 +41,7 @@ export class IncomingObject {
   }
 
   async take(chunk: Uint8Array): Promise<void> {
-    if (this.received + chunk.length > this.#length)
+    if (this.#length !== undefined && this.received + chunk.length > this.#length)
       throw new ImageServerError('INVALID_REQUEST', 'more data than announced');
     for (let at = 0; at < chunk.length; at += SLICE) {
       const slice = chunk.subarray(at, at + SLICE);

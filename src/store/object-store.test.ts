@@ -73,11 +73,14 @@ describe('an upload', () => {
     ['in chunks', undefined, 65_536],
     ['in chunks, with its hash', sha512(BIG), 100_000],
     ['in one huge chunk', sha512(BIG), BIG.length],
-  ])('of a big object %s', (_what, expected, size) =>
+    ['of unknown length', undefined, 65_536, undefined],
+    ['of unknown length, with its hash', sha512(BIG), 65_536, undefined],
+  ])('of a big object %s', (_what, expected, size, ...length) =>
     withObjectStore(async (fixture) => {
       for (const added of [true, false]) {
         const upload = fixture.store.upload();
-        const result = await upload.put({ length: BIG.length, expected, data: chunked(BIG, size) });
+        const known = length.length === 0 ? BIG.length : undefined;
+        const result = await upload.put({ length: known, expected, data: chunked(BIG, size) });
         expect(result).toEqual({ hash: sha512(BIG), added });
         await upload.commit();
         upload.close();
@@ -342,6 +345,72 @@ describe('space', () => {
       },
       { disk: disk({ free: 1000 }), policy: { minFreeBytes: 100, startPercent: 99 } },
     ));
+
+  test('what is written counts once, by the file system', () => {
+    const state = { free: 1000 };
+    return withObjectStore(
+      async ({ store, clock }) => {
+        const upload = store.upload();
+        const { promise: rest, resolve } = Promise.withResolvers<void>();
+        const written = Promise.withResolvers<void>();
+        const slow = async function* () {
+          yield Buffer.alloc(400, 1);
+          written.resolve();
+          await rest;
+          yield Buffer.alloc(100, 2);
+        };
+        const first = upload.put({ length: 500, expected: undefined, data: slow() });
+        await written.promise;
+        state.free = 600;
+        clock.now += 1000;
+        expect(
+          await codeOf(upload.put({ length: 400, expected: undefined, data: Buffer.alloc(400, 3) })),
+        ).toBe('no error');
+        resolve();
+        await first;
+        upload.close();
+      },
+      { disk: disk(state), policy: { minFreeBytes: 100, startPercent: 99 } },
+    );
+  });
+
+  test('of an object of unknown length is looked for while it comes', () => {
+    const MIB = 1024 * 1024;
+    const state = { free: 60 * MIB };
+    return withObjectStore(
+      async (fixture) => {
+        const piece = Buffer.alloc(MIB, 7);
+        const put = async (pieces: number) => {
+          const upload = fixture.store.upload();
+          let taken = 0;
+          const data = async function* () {
+            for (; taken < pieces; taken++) {
+              yield piece;
+              state.free -= MIB;
+            }
+          };
+          const code = await codeOf(upload.put({ length: undefined, expected: undefined, data: data() }));
+          upload.close();
+          state.free = 60 * MIB;
+          fixture.clock.now += 1000;
+          return [code, taken];
+        };
+        expect(await put(20)).toEqual(['no error', 20]);
+        const [code, taken] = await put(1000);
+        expect(code).toBe('NO_SPACE');
+        expect(taken).toBeLessThan(60 - 10);
+        expect(taken).toBeGreaterThan(20);
+        expect(await put(0)).toEqual(['INVALID_REQUEST', 0]);
+        // A big file goes once what was being synced is.
+        while (temporaries(fixture).length > 0) await new Promise((resolve) => setImmediate(resolve));
+        expect(fixture.store.options.space.announced).toBe(0);
+      },
+      {
+        disk: { space: () => ({ capacity: 100 * MIB, free: state.free }) },
+        policy: { minFreeBytes: 10 * MIB, startPercent: 99 },
+      },
+    );
+  });
 
   test('is made by collecting before an upload is refused', () => {
     const state = { free: 1000 };

@@ -9,6 +9,7 @@ import { commitObjects } from './object-commit.ts';
 import { IncomingObject } from './object-incoming.ts';
 import { type DirectoryObjectStore, FILE_MODE } from './object-store.ts';
 import { type Examined, examine, sameFiles } from './object-verify.ts';
+import { Room } from './space-guard.ts';
 import type { Hash, ObjectReader, ObjectSource, ObjectUpload, PutResult } from './types.ts';
 
 /** Up to this size an object that comes whole is dealt with in one go, bytes. */
@@ -24,6 +25,7 @@ export interface StagedObject {
   readonly heals: boolean;
 }
 
+const noBytes = () => new ImageServerError('INVALID_REQUEST', 'zero length object cannot be added');
 const unexpectedEnd = () => new ImageServerError('INVALID_REQUEST', 'unexpected EOF');
 
 export class DirectoryUpload implements ObjectUpload {
@@ -38,20 +40,25 @@ export class DirectoryUpload implements ObjectUpload {
   }
 
   async put(source: ObjectSource): Promise<PutResult> {
-    const { length, data } = source;
+    const { data } = source;
+    const length = data instanceof Uint8Array ? (source.length ?? data.length) : source.length;
     if (this.#closed) throw new ImageServerError('CANCELLED', 'upload is closed');
-    if (length <= 0) throw new ImageServerError('INVALID_REQUEST', 'zero length object cannot be added');
-    if (!Number.isSafeInteger(length)) throw new ImageServerError('TOO_LARGE', 'object is too large');
-    const { space } = this.#store.options;
-    const room = space.reserve(length);
-    if (room) await room;
+    if (length !== undefined) {
+      if (length <= 0) throw noBytes();
+      if (!Number.isSafeInteger(length)) throw new ImageServerError('TOO_LARGE', 'object is too large');
+    }
+    const room = new Room(this.#store.options.space);
+    const announced = room.announce(length);
+    if (announced) await announced;
     this.#busy++;
     try {
-      if (!(data instanceof Uint8Array)) return await this.#putStream(source, data);
+      if (!(data instanceof Uint8Array)) return await this.#putStream(source, data, room);
       if (data.length !== length) throw unexpectedEnd();
-      return length <= SMALL ? await this.#putSmall(source, data) : await this.#putStream(source, [data]);
+      return length <= SMALL
+        ? await this.#putSmall(source, data)
+        : await this.#putStream(source, [data], room);
     } finally {
-      space.done(length);
+      room.end();
       this.#busy--;
       if (this.#closed) this.#letGo();
     }
@@ -154,6 +161,7 @@ export class DirectoryUpload implements ObjectUpload {
   async #putStream(
     source: ObjectSource,
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    room: Room,
   ): Promise<PutResult> {
     const { length, expected } = source;
     const known = expected === undefined ? 0 : this.#store.locateForUpload(expected);
@@ -161,25 +169,32 @@ export class DirectoryUpload implements ObjectUpload {
     const incoming = new IncomingObject(this.#store, length, known === 0 ? undefined : expected);
     let path: string | undefined;
     try {
-      for await (const chunk of chunks) await incoming.take(chunk);
-      if (incoming.received < length) throw unexpectedEnd();
+      for await (const chunk of chunks) {
+        const needed = room.need(chunk.length);
+        if (needed) await needed;
+        await incoming.take(chunk);
+        room.written(chunk.length);
+      }
+      const { received } = incoming;
+      if (received < (length ?? 0)) throw unexpectedEnd();
+      if (received === 0) throw noBytes();
       const hash = incoming.digest();
       checkExpected(hash, expected);
       path = await incoming.finish();
       if (path === undefined) return this.#already(hash, known);
       if (this.#staged.has(hash)) {
-        this.#drop(path, length);
+        this.#drop(path, received);
         return { hash, added: false };
       }
       const slot = known || this.#store.locateForUpload(hash);
       if (slot !== 0) {
         if (known === 0) this.#lease(slot);
         if (await sameFiles(path, this.#store.pathOf(hash))) {
-          this.#drop(path, length);
+          this.#drop(path, received);
           return this.#already(hash, slot);
         }
       }
-      return await this.#stage({ hash, size: length, path, synced: true, heals: slot !== 0 }, slot);
+      return await this.#stage({ hash, size: received, path, synced: true, heals: slot !== 0 }, slot);
     } catch (thrown) {
       incoming.abandon();
       throw thrown;

@@ -29,6 +29,9 @@ const FRESH_BYTES = 16 * 1024 * 1024;
 /** Share-driven collections start at most this often, milliseconds. */
 const COLLECT_EVERY_MS = 1000;
 
+/** Of an object whose length nobody told, so much is announced at a time. */
+const STEP_BYTES = 16 * 1024 * 1024;
+
 /** Clamped as the original does: 1 to 99, stop below start. */
 export function clampPercents(start: number, stop: number): { start: number; stop: number } {
   const within = (value: number) => Math.min(99, Math.max(1, Math.trunc(value)));
@@ -121,5 +124,48 @@ export class SpaceGuard {
       this.#announced -= length;
       throw thrown;
     }
+  }
+}
+
+/** Room for one object: for all of it at once if its length is known, else step by step as it comes. */
+export class Room {
+  readonly #guard: SpaceGuard;
+  /** Announced and not yet written. */
+  #left = 0;
+
+  constructor(guard: SpaceGuard) {
+    this.#guard = guard;
+  }
+
+  /** Before anything is read; a promise only if something must be collected. Throws NO_SPACE. */
+  announce(length: number | undefined): undefined | Promise<void> {
+    return this.#announce(length ?? STEP_BYTES);
+  }
+
+  /** Before so many bytes are written. Throws NO_SPACE. */
+  need(bytes: number): undefined | Promise<void> {
+    return bytes <= this.#left ? undefined : this.#announce(Math.max(bytes, STEP_BYTES));
+  }
+
+  #announce(bytes: number): undefined | Promise<void> {
+    const announced = this.#guard.reserve(bytes);
+    if (announced)
+      return announced.then(() => {
+        this.#left += bytes;
+      });
+    this.#left += bytes;
+    return undefined;
+  }
+
+  /** What is written is no longer announced: the file system knows of it. */
+  written(bytes: number): void {
+    this.#left -= bytes;
+    this.#guard.done(bytes);
+  }
+
+  /** The rest will not come. */
+  end(): void {
+    this.#guard.done(this.#left);
+    this.#left = 0;
   }
 }

@@ -31,9 +31,9 @@ export interface PutResult {
   readonly added: boolean;
 }
 
-/** Source of an object's bytes: exactly `length` bytes must come. */
 export interface ObjectSource {
-  readonly length: number;
+  /** Bytes: exactly so many must come. Undefined: as many as come. */
+  readonly length: number | undefined;
   readonly expected: Hash | undefined;
   /** Small objects arrive whole, big ones in chunks; chunks are only valid until the next one is asked for. */
   readonly data: Uint8Array | AsyncIterable<Uint8Array>;

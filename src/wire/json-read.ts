@@ -44,6 +44,41 @@ function jsonKind(value: unknown): string {
   return { string: 'string', number: 'number', boolean: 'bool' }[typeof value as string] ?? 'object';
 }
 
+/** What is wanted, in words for people who know no Go. */
+function wantedText(schema: Schema): string {
+  switch (schema.kind) {
+    case 'hash':
+      return 'a hash of 128 lower-case hexadecimal digits (SHA-512)';
+    case 'time':
+      return 'a time such as 2026-01-02T03:04:05Z (RFC 3339)';
+    case 'bytes':
+      return 'base64 text';
+    case 'bool':
+      return 'true or false';
+    case 'string':
+      return 'a string';
+    case 'float':
+      return 'a number';
+    case 'uint':
+      return `a whole number from 0 to ${2n ** BigInt(schema.bits) - 1n}`;
+    case 'int': {
+      const limit = 2n ** BigInt(schema.bits - 1);
+      return `a whole number from ${-limit} to ${limit - 1n}`;
+    }
+    case 'slice':
+      return 'a list';
+    case 'array':
+      return `a list of ${schema.length}`;
+    default:
+      return 'an object';
+  }
+}
+
+/** What came instead: short texts as they are. */
+function foundText(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 150)) : jsonKind(value);
+}
+
 const bare = (schema: StructSchema) => schema.goName.slice(schema.goName.lastIndexOf('.') + 1);
 const HEX_HASH = /^[0-9a-f]{128}$/;
 const isByte = (value: unknown) =>
@@ -59,13 +94,14 @@ const TOP: Place = { path: '', owner: '' };
 class Reader {
   constructor(readonly form: Form) {}
 
-  #fail(value: unknown, schema: Schema, place: Place, detail = jsonKind(value)): ImageServerError {
-    const type = goNotation(schema);
+  #fail(value: unknown, schema: Schema, place: Place, found?: string): ImageServerError {
     if (this.form === 'http')
       return new ImageServerError(
         'INVALID_REQUEST',
-        `${place.path || 'request'}: ${detail} where ${type} is wanted`,
+        `${place.path || 'request'}: ${found ?? foundText(value)} where ${wantedText(schema)} is wanted`,
       );
+    const type = goNotation(schema);
+    const detail = found ?? jsonKind(value);
     const target =
       place.path === ''
         ? `Go value of type ${type}`
@@ -140,7 +176,7 @@ class Reader {
     try {
       return Uint8Array.fromBase64(value);
     } catch {
-      throw this.#fail(value, schema, place, this.form === 'go' ? 'string' : 'text that is not base64');
+      throw this.#fail(value, schema, place);
     }
   }
 

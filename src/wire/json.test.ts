@@ -67,15 +67,15 @@ describe('JSON', () => {
     const cases: [string, () => unknown][] = [
       ['unknown field: Other', () => fromJson(CheckImageRequest, '{"Other":1}')],
       [
-        'Percentage: number 256 where uint8 is wanted',
+        'Percentage: number 256 where a whole number from 0 to 255 is wanted',
         () => fromJson(DeleteUnreferencedObjectsRequest, '{"Percentage":256}'),
       ],
       [
-        'ExpiresAt: string where time.Time is wanted',
+        'ExpiresAt: "x" where a time such as 2026-01-02T03:04:05Z (RFC 3339) is wanted',
         () => fromJson(ChangeImageExpirationRequest, '{"ExpiresAt":"x"}'),
       ],
       [
-        'Hashes[0]: string where hash.Hash is wanted',
+        'Hashes[0]: "AB" where a hash of 128 lower-case hexadecimal digits (SHA-512) is wanted',
         () => fromJson(CheckObjectsRequest, '{"Hashes":["AB"]}'),
       ],
       ['invalid JSON', () => fromJson(CheckImageRequest, '{')],

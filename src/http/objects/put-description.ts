@@ -11,20 +11,13 @@ import {
 
 const HASH = pathParameter('hash', 'SHA-512 of the contents, 128 hexadecimal digits', EXAMPLE_HASH);
 const STORED = JSON_OF(REF('AddObjectResponse'), { ErrorString: '', Hash: EXAMPLE_HASH, Added: true });
-const ERRORS = [
-  'INVALID_REQUEST',
-  'HASH_MISMATCH',
-  'COLLISION',
-  'LENGTH_REQUIRED',
-  'NO_SPACE',
-  'TOO_LARGE',
-] as const;
+const ERRORS = ['INVALID_REQUEST', 'HASH_MISMATCH', 'COLLISION', 'NO_SPACE', 'TOO_LARGE'] as const;
 
 export const PUT_DOC: Description = {
   tag: 'Objects',
   summary: 'Uploads an object whose hash is known',
   description:
-    'Streamed and verified, of any size; durable when answered. With `If-None-Match: *` an object that is here already is answered with 412 before its bytes are sent. With `Content-Range: bytes first-last/total` (`curl -C - -T file`) the request carries a part, as PATCH does. A whole upload that breaks off leaves nothing.',
+    'Streamed and verified, of any size, which need not be known beforehand (`curl -T - `); durable when answered. With `If-None-Match: *` an object that is here already is answered with 412 before its bytes are sent. With `Content-Range: bytes first-last/total` (`curl -C - -T file`) the request carries a part, as PATCH does. A whole upload that breaks off leaves nothing.',
   permission: ['ObjectServer.AddObjects'],
   parameters: [
     HASH,
@@ -86,7 +79,8 @@ export const CANCEL_DOC: Description = {
 export const POST_DOC: Description = {
   tag: 'Objects',
   summary: 'Uploads an object; the answer tells its hash',
-  description: 'With `Repr-Digest: sha-512=:…:` (RFC 9530) the contents must have that hash.',
+  description:
+    'Streamed, of any size, which need not be known beforehand. With `Repr-Digest: sha-512=:…:` (RFC 9530) the contents must have that hash.',
   permission: ['ObjectServer.AddObjects'],
   parameters: [headerParameter('Repr-Digest', 'SHA-512 that the contents must have, base64 between colons')],
   body: { content: BINARY() },

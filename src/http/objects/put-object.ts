@@ -6,7 +6,7 @@ import type { Hash, PutResult } from '../../store/types.ts';
 import { toJson } from '../../wire/json.ts';
 import { AddObjectResponse } from '../../wire/messages/objectserver.ts';
 import { methodNamed, runCall } from '../authorize.ts';
-import { announcedLength, bodyChunks } from '../body.ts';
+import { announcedLength, bodyChunks, hasNoBody } from '../body.ts';
 import { checkMediaType } from '../browser-guard.ts';
 import type { HttpDeps } from '../deps.ts';
 import { describe } from '../openapi/operation.ts';
@@ -27,15 +27,11 @@ function storedReply(request: Request, { hash, added }: PutResult): Response | P
   });
 }
 
-/** Length of the object, from Content-Length. Throws LENGTH_REQUIRED, INVALID_REQUEST. */
-function objectLength(request: Request): number {
+/** Length of the object, from Content-Length; undefined if it comes in chunks. Throws INVALID_REQUEST. */
+function objectLength(request: Request): number | undefined {
   const length = announcedLength(request);
-  if (length === undefined)
-    throw new HttpProblem(
-      'LENGTH_REQUIRED',
-      'the length must be known before the bytes come: send Content-Length',
-    );
-  if (length === 0) throw new ImageServerError('INVALID_REQUEST', 'empty objects are not stored');
+  if (length === 0 || hasNoBody(request))
+    throw new ImageServerError('INVALID_REQUEST', 'empty objects are not stored');
   return length;
 }
 

@@ -8,19 +8,21 @@ import type { Services } from '../../methods/services.ts';
 import type { Hash, PutResult } from '../../store/types.ts';
 import type { AddObjectRequest, AddObjectResponse } from '../../wire/messages/objectserver.ts';
 import type { Schema, ValueOf } from '../../wire/schema.ts';
+import { objectChunks } from './object-chunks.ts';
 
 export interface IncomingObject {
-  /** Bytes; exactly as many must come. */
-  readonly length: number;
+  /** Bytes: exactly so many must come. Undefined: as many as come. */
+  readonly length: number | undefined;
   readonly expected: Hash | undefined;
   readonly data: AsyncIterable<Uint8Array>;
 }
+export type SizedObject = IncomingObject & { readonly length: number };
 
 /** AddObjects' view of one object. */
 class OneObjectChannel implements Channel {
   response: AddObjectResponse | undefined;
   #asked = false;
-  constructor(readonly object: IncomingObject) {}
+  constructor(readonly object: SizedObject) {}
 
   async receive<S extends Schema>(_schema: S): Promise<ValueOf<S> | undefined> {
     const request: AddObjectRequest = this.#asked
@@ -63,6 +65,16 @@ function codeOf(text: string): ImageServerError {
   return new ImageServerError('UNAVAILABLE', text);
 }
 
+/** By way of the master, which wants to know the length. */
+async function storeAtMaster(services: Services, call: Call, object: SizedObject): Promise<PutResult> {
+  const channel = new OneObjectChannel(object);
+  await addObjects.handle(services, channel, call);
+  if (!channel.response) throw new ImageServerError('UNAVAILABLE', 'the master gave no answer');
+  const { ErrorString, Hash, Added } = channel.response;
+  if (ErrorString) throw codeOf(ErrorString);
+  return { hash: Hash, added: Added };
+}
+
 /**
  * Stores one object durably. Throws HASH_MISMATCH, COLLISION, NO_SPACE, TOO_LARGE, INVALID_REQUEST, CANCELLED, and on a
  * replica UNAVAILABLE with the master's text.
@@ -72,19 +84,24 @@ export async function storeObject(
   call: Call,
   object: IncomingObject,
 ): Promise<PutResult> {
-  if (services.master) {
-    const channel = new OneObjectChannel(object);
-    await addObjects.handle(services, channel, call);
-    if (!channel.response) throw new ImageServerError('UNAVAILABLE', 'the master gave no answer');
-    const { ErrorString, Hash, Added } = channel.response;
-    if (ErrorString) throw codeOf(ErrorString);
-    return { hash: Hash, added: Added };
-  }
+  const { length, ...rest } = object;
+  if (services.master && length !== undefined) return storeAtMaster(services, call, { ...rest, length });
   const upload = services.objects.upload();
   try {
     const result = await upload.put(object);
-    await upload.commit();
-    return result;
+    if (!services.master) {
+      await upload.commit();
+      return result;
+    }
+    // Staged here only to be measured.
+    const { hash } = result;
+    const staged = upload.open(hash);
+    try {
+      const data = objectChunks(staged);
+      return await storeAtMaster(services, call, { length: staged.size, expected: hash, data });
+    } finally {
+      staged.close();
+    }
   } finally {
     upload.close();
   }

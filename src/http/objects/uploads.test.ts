@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { ImageServerError } from '../../errors.ts';
 import type { PutResult } from '../../store/types.ts';
-import type { IncomingObject } from './store-object.ts';
+import type { SizedObject } from './store-object.ts';
 import { type Sink, Uploads } from './uploads.ts';
 
 const HASH = 'ab'.repeat(64);
@@ -9,7 +9,7 @@ const HASH = 'ab'.repeat(64);
 /** Takes everything and says what it took; like a store it may not ask again after the last byte. */
 function collector(lazy = false): { sink: Sink; taken: () => string } {
   const chunks: Uint8Array[] = [];
-  const sink = async (object: IncomingObject): Promise<PutResult> => {
+  const sink = async (object: SizedObject): Promise<PutResult> => {
     let left = object.length;
     for await (const chunk of object.data) {
       chunks.push(chunk.slice());

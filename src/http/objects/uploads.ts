@@ -5,7 +5,7 @@
  */
 import { ImageServerError } from '../../errors.ts';
 import type { Hash, PutResult } from '../../store/types.ts';
-import type { IncomingObject } from './store-object.ts';
+import type { SizedObject } from './store-object.ts';
 
 /** How long an upload that broke off waits for its next part, milliseconds. */
 const PATIENCE_MS = 30 * 60 * 1000;
@@ -13,7 +13,7 @@ const PATIENCE_MS = 30 * 60 * 1000;
 const MAX_UPLOADS = 100;
 
 /** Where the bytes go; resolves when the object is durable. */
-export type Sink = (object: IncomingObject) => Promise<PutResult>;
+export type Sink = (object: SizedObject) => Promise<PutResult>;
 
 interface Piece {
   readonly data: Uint8Array;

@@ -2,7 +2,7 @@
 import { Elysia } from 'elysia';
 import { asImageServerError, ImageServerError } from '../../errors.ts';
 import { methodNamed, runCall } from '../authorize.ts';
-import { readText } from '../body.ts';
+import { readBody, utf8Text } from '../body.ts';
 import { checkMediaType } from '../browser-guard.ts';
 import type { HttpDeps } from '../deps.ts';
 import { describe, JSON_OF, REF } from '../openapi/operation.ts';
@@ -147,7 +147,11 @@ export function jsonRpc(deps: HttpDeps) {
     '/rpc',
     async ({ request }) => {
       checkMediaType(request, ['application/json']);
-      const text = await answer(deps, request, await readText(request, MAX_CALL));
+      const sent = utf8Text(await readBody(request, MAX_CALL));
+      const text =
+        sent === undefined
+          ? failure('null', PARSE_ERROR, 'Parse error: the text is not UTF-8')
+          : await answer(deps, request, sent);
       return text === undefined ? new Response(null, { status: 204 }) : jsonReply(request, text);
     },
     {
