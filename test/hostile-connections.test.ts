@@ -76,6 +76,6 @@ test('deadlines end what dawdles, not the attackers', async () => {
   while (descriptors() < before + 100 && Date.now() < end) await Bun.sleep(5);
   expect(descriptors()).toBeGreaterThanOrEqual(before + 50);
   while (descriptors() > before && Date.now() < end) await Bun.sleep(20);
-  expect(descriptors()).toBe(before);
+  expect(descriptors()).toBeLessThanOrEqual(before);
   await attacking;
 }, 60_000);

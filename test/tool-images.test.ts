@@ -112,8 +112,8 @@ describe('a tree goes in and comes out the same', () => {
     symlinkSync(at('outside'), at('trap/etc'));
     symlinkSync(at('outside'), at('trap/var'));
     const { status, stderr } = await tool('-no-same-owner', 'get', 'base/img.9', 'trap');
-    expect(status).toBe(isRoot ? 0 : 1);
-    if (isRoot) expect(stderr).toContain('is not a directory');
+    expect(status).toBe(0);
+    expect(stderr).toContain('is not a directory');
     expect(readdirSync(at('outside'))).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
-import { describeWithVectors, vectorsPath } from '../../test/vectors.ts';
+import { describeWithVectors, haveVectors, vectorsPath } from '../../test/vectors.ts';
 import { formatDuration } from '../flags/values.ts';
 import { formatBytes, formatSpan } from './format.ts';
 
@@ -16,7 +16,10 @@ test('spans', () => {
 });
 
 describeWithVectors('vectors', () => {
-  const vectors = JSON.parse(readFileSync(vectorsPath('misc', 'format.json'), 'utf8'));
+  // The body of what is skipped runs too.
+  const vectors = haveVectors
+    ? JSON.parse(readFileSync(vectorsPath('misc', 'format.json'), 'utf8'))
+    : undefined;
   test('bytes', () => {
     for (const one of vectors.bytes)
       expect([one.bytes, formatBytes(BigInt(one.bytes))]).toEqual([one.bytes, one['format.FormatBytes']]);

@@ -22,6 +22,10 @@ function fault(name: string): string | undefined {
   return undefined;
 }
 
+export function isImageName(name: string): boolean {
+  return fault(name) === undefined;
+}
+
 /** Throws INVALID_NAME unless `name` can name an image: relative, clean, nothing hidden, no trailing `~`. */
 export function checkImageName(name: string): void {
   const reason = fault(name);

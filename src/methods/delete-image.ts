@@ -7,7 +7,8 @@ import { refuseOnReplica } from './replica.ts';
 
 export const deleteImage = defineUnary({
   name: 'ImageServer.DeleteImage',
-  summary: 'Deletes an image. It stays in the trash for the grace period.',
+  summary:
+    'Deletes an image. It stays in the trash for the grace period; a damaged one goes to the quarantine.',
   public: true,
   unauthenticatedRead: false,
   mutates: true,
@@ -17,7 +18,9 @@ export const deleteImage = defineUnary({
     const name = request.ImageName;
     call.subject = name;
     refuseOnReplica(services);
-    if (!services.images.has(name)) throw new ImageServerError('IMAGE_NOT_FOUND', 'image does not exist');
+    await services.images.pending(name);
+    if (!services.images.has(name) && !services.images.isDamaged(name))
+      throw new ImageServerError('IMAGE_NOT_FOUND', 'image does not exist');
     checkImageOwnership(call, services.images, name);
     services.log(`DeleteImage(${name})${byUser(call)}`);
     await services.images.remove(name, { by: call.identity.user });

@@ -236,6 +236,7 @@ export class MemoryImages {
       get: (name: string) => self.stored.get(name)?.entry,
       names: () => self.stored.keys(),
       unreadable: () => [],
+      isDamaged: () => false,
       entries: () => Array.from(self.stored.values(), ({ entry }) => entry),
       get size() {
         return self.stored.size;

@@ -102,12 +102,17 @@ function checkSpace(store: DirectoryImageStore, bytes: number): void {
     throw new ImageServerError('NO_SPACE', 'no space left on device');
 }
 
-/** What is at a name that is free, and is no tombstone, was damaged or never an image: it is moved aside, not lost. */
-export function clearWay(store: DirectoryImageStore, name: string, path: string): void {
+/**
+ * What is at a name that is free, and is no tombstone, was damaged or never an image: it is moved aside, not lost.
+ * Returns where it is then.
+ */
+export function clearWay(store: DirectoryImageStore, name: string, path: string): string | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (!found || store.has(name) || (found.isFile() && found.size === 0)) return;
+  if (!found || store.has(name) || (found.isFile() && found.size === 0)) return undefined;
   const { disk, directory, now } = store.options;
-  disk.rename(path, join(directory, QUARANTINE, quarantineName(name, now())));
+  const aside = join(directory, QUARANTINE, quarantineName(name, now()));
+  disk.rename(path, aside);
+  return aside;
 }
 
 /** Of a long name the end: the directories come first. */
@@ -118,10 +123,10 @@ export function quarantineName(name: string, now: number): string {
   return kept + ending;
 }
 
-/** A good image has taken the place of a damaged one: its references go. */
-export function healed(store: DirectoryImageStore, name: string): void {
+/** A good image has taken the place of a damaged one, or none has: its references go. */
+export function healed(store: DirectoryImageStore, name: string, how?: string): void {
   const aside = store.damaged.get(name);
   store.damaged.delete(name);
   if (aside) dropReferences(store.options.objects, aside.slots);
-  store.options.reporter.healed('image', name);
+  store.options.reporter.healed('image', name, how);
 }

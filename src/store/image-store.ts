@@ -2,7 +2,7 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
-import { checkImageName } from '../image/names.ts';
+import { checkImageName, isImageName } from '../image/names.ts';
 import { parentDirectory } from '../image/paths.ts';
 import { type ImageSummary, patchImage, scanImage } from '../wire/encoded-image.ts';
 import type { Directory, Image } from '../wire/messages/image.ts';
@@ -13,7 +13,7 @@ import { writeWhole } from './checksummed-file.ts';
 import { type Disk, errno } from './disk.ts';
 import { makeDirectory, removeDirectory, setOwnerGroup } from './image-directories.ts';
 import { dropReferences, referToAll, referToPresent } from './image-objects.ts';
-import { FILE_MODE, placeImage, QUARANTINE } from './image-placing.ts';
+import { clearWay, FILE_MODE, healed, placeImage, QUARANTINE } from './image-placing.ts';
 import { ImageReader, notFound } from './image-reader.ts';
 import type { ImageRecord } from './image-record.ts';
 import type { IndexDatabase } from './index-database.ts';
@@ -164,8 +164,15 @@ export class DirectoryImageStore implements ImageStore {
     return this.exclusive(name, async () => {
       await this.pending(name);
       const record = this.catalogue.images.get(name);
-      if (!record) throw notFound(name);
-      const id = this.options.trashGraceMs > 0 ? await this.#toTrash(record, options.by ?? '') : undefined;
+      if (!record) return this.#removeDamaged(name);
+      let id: string | undefined;
+      try {
+        if (this.options.trashGraceMs > 0) id = await this.#toTrash(record, options.by ?? '');
+      } catch (thrown) {
+        // It was found to be damaged just now, and has been set aside.
+        if (this.isDamaged(name)) return this.#removeDamaged(name);
+        throw thrown;
+      }
       let failure: unknown;
       try {
         await this.#putTombstone(name);
@@ -180,6 +187,23 @@ export class DirectoryImageStore implements ImageStore {
       this.catalogue.emit({ kind: 'delete', name });
       if (failure !== undefined) throw failure;
     });
+  }
+
+  /** Nothing that could be brought back: the file goes to the quarantine, and a tombstone takes its place. */
+  async #removeDamaged(name: string): Promise<void> {
+    if (!this.isDamaged(name)) throw notFound(name);
+    const { directory, disk } = this.options;
+    const path = this.pathOf(name);
+    const aside = clearWay(this, name, path);
+    try {
+      await disk.syncPath(join(directory, QUARANTINE));
+      await this.#putTombstone(name);
+    } catch (thrown) {
+      if (aside !== undefined) disk.rename(aside, path);
+      throw thrown;
+    }
+    healed(this, name, 'Deleted damaged');
+    this.catalogue.emit({ kind: 'delete', name });
   }
 
   #isTombstone(name: string): boolean {
@@ -211,7 +235,8 @@ export class DirectoryImageStore implements ImageStore {
       await writeWhole(disk, path, this.temporaryPath(), [], FILE_MODE);
     } catch (thrown) {
       // Cutting the file off in place needs no space; not while the trash has a link to it.
-      if (errno(thrown) !== 'ENOSPC' || lstatSync(path).nlink > 1) throw thrown;
+      const nlink = lstatSync(path, { throwIfNoEntry: false })?.nlink;
+      if (errno(thrown) !== 'ENOSPC' || nlink !== 1) throw thrown;
       disk.truncate(path);
       await disk.syncPath(path);
     }
@@ -292,6 +317,14 @@ export class DirectoryImageStore implements ImageStore {
     this.alarm.set(`image ${name}`, undefined);
     this.reader.drop(identity);
     this.options.index.dropImage(name);
+  }
+
+  isDamaged(name: string): boolean {
+    if (this.has(name) || this.loading.has(name)) return false;
+    if (this.damaged.has(name)) return true;
+    if (!isImageName(name) || !this.hasDirectory(parentDirectory(name))) return false;
+    const found = lstatSync(this.pathOf(name), { throwIfNoEntry: false });
+    return found?.isFile() === true && found.size > 0;
   }
 
   unreadable(): string[] {

@@ -176,15 +176,14 @@ export class ObjectTable {
   /** Ends a lease; the object stays protected until `until` (seconds since the epoch). */
   release(slot: number, until: number): void {
     this.leases[slot] = (this.leases[slot] as number) - 1;
-    if (until > (this.protectedUntil[slot] as number)) {
-      this.protectedUntil[slot] = until;
-      this.#touch(slot);
-    }
+    this.protect(slot, until);
     this.#freeIfUnused(slot);
   }
 
   protect(slot: number, until: number): void {
-    if (until > (this.protectedUntil[slot] as number)) this.protectedUntil[slot] = until;
+    if (until <= (this.protectedUntil[slot] as number)) return;
+    this.protectedUntil[slot] = until;
+    this.#touch(slot);
   }
 
   /** True if garbage collection must leave it alone at `now` (ms). */

@@ -29,9 +29,9 @@ export class Reporter {
     this.#log(`Damaged ${kind}: ${what}: ${reason}`);
   }
 
-  /** A good copy has come. */
-  healed(kind: Damage['kind'], what: string): void {
-    if (this.#damages.delete(`${kind} ${what}`)) this.#log(`Healed ${kind}: ${what}`);
+  /** A good copy has come, or what else `how` says: nothing damaged is there any more. */
+  healed(kind: Damage['kind'], what: string, how = 'Healed'): void {
+    if (this.#damages.delete(`${kind} ${what}`)) this.#log(`${how} ${kind}: ${what}`);
   }
 
   damages(): Damage[] {

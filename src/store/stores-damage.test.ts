@@ -391,6 +391,75 @@ test('the scrub finds what has rotted, sets it aside and remembers when it was d
     expect(again.scrub.progress().lastCompletedAt).toBe(START);
   }));
 
+describe('a damaged image can be deleted', () => {
+  const flip = (place: Place) => {
+    const file = readFileSync(x(place));
+    file[file.length - 80]! ^= 4;
+    writeFileSync(x(place), file);
+    return file;
+  };
+  async function deletes(place: Place, stores: Stores, file: Uint8Array) {
+    const events: unknown[] = [];
+    stores.images.subscribe((event) => events.push(event));
+    expect(stores.images.isDamaged('d/x')).toBeTrue();
+    await stores.images.remove('d/x', { by: 'ann' });
+    expect(events).toEqual([{ kind: 'delete', name: 'd/x', sequence: 1 }]);
+    expect(readFileSync(x(place))).toHaveLength(0);
+    const quarantine = join(place.images, '.quarantine');
+    const [aside, ...more] = readdirSync(quarantine);
+    expect(more).toEqual([]);
+    expect(readFileSync(join(quarantine, aside as string)).equals(file)).toBeTrue();
+    expect(stores.damages()).toEqual([]);
+    expect(stores.images.isDamaged('d/x')).toBeFalse();
+    expect(await codeOf(stores.images.remove('d/x'))).toBe('IMAGE_NOT_FOUND');
+  }
+  test('found at the start', () =>
+    withPlace(async (place) => {
+      await prepared(place);
+      const file = flip(place);
+      const stores = await place.open();
+      await stores.ready;
+      expect(stores.images.unreadable()).toEqual(['d/x']);
+      await deletes(place, stores, file);
+      expect(stores.images.unreadable()).toEqual([]);
+    }));
+  test('found while it runs; its objects are free then', () =>
+    withPlace(async (place) => {
+      await prepared(place);
+      const stores = await place.open({ objectGraceMs: 0 });
+      await stores.ready;
+      const file = flip(place);
+      expect(await codeOf(stores.images.decoded('d/x'))).toBe('CORRUPT');
+      const before = stores.objects.totals().unreferencedObjects;
+      await deletes(place, stores, file);
+      expect(stores.objects.totals().unreferencedObjects).toBe(before + 1);
+      place.clock.now += 3_600_000;
+      expect((await stores.objects.collect(() => true)).deleted).toContain(sha512(B));
+    }));
+  test('whose file is gone', () =>
+    withPlace(async (place) => {
+      await prepared(place);
+      const stores = await place.open();
+      await stores.ready;
+      rmSync(x(place));
+      expect(await codeOf(stores.images.decoded('d/x'))).toBe('CORRUPT');
+      await stores.images.remove('d/x');
+      expect(readFileSync(x(place))).toHaveLength(0);
+      expect(stores.damages()).toEqual([]);
+    }));
+  test('but nothing else is taken for one', () =>
+    withPlace(async (place) => {
+      await prepared(place);
+      writeFileSync(join(place.images, '.hidden'), 'text');
+      writeFileSync(join(place.images, 'd', 'left~'), 'text');
+      symlinkSync('good', join(place.images, 'd', 'link'));
+      const stores = await place.open();
+      await stores.ready;
+      for (const name of ['d/good', 'd', '.hidden', 'd/left~', 'd/link', '../img/d/good', 'd/none', '', '.'])
+        expect([name, stores.images.isDamaged(name)]).toEqual([name, false]);
+    }));
+});
+
 test('young uploads keep their grace over a restart', () =>
   withPlace(async (place) => {
     const stores = await place.open({ objectGraceMs: 60_000 });
@@ -405,6 +474,26 @@ test('young uploads keep their grace over a restart', () =>
     expect(collected.deleted).not.toContain(sha512('young'));
     place.clock.now += 60_000;
     expect((await again.objects.collect(() => true)).deleted).toContain(sha512('young'));
+  }));
+
+test('what somebody just asked about keeps its grace over a restart', () =>
+  withPlace(async (place) => {
+    const stores = await place.open({ objectGraceMs: 60_000 });
+    await stores.ready;
+    await upload(stores, 'old', 'asked about');
+    // Its pages are in the index; the question is all that is new.
+    await stores.close();
+    place.clock.now += 120_000;
+    const second = await place.open({ objectGraceMs: 60_000 });
+    await second.ready;
+    expect(second.objects.sizes([sha512('asked about')])).toEqual([11]);
+    await second.close();
+    place.clock.now += 30_000;
+    const third = await place.open({ objectGraceMs: 60_000 });
+    await third.ready;
+    expect((await third.objects.collect(() => true)).deleted).toEqual([sha512('old')]);
+    place.clock.now += 60_000;
+    expect((await third.objects.collect(() => true)).deleted).toEqual([sha512('asked about')]);
   }));
 
 test('without an index everything works before all is known, and the sums are right afterwards', () =>

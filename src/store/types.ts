@@ -179,8 +179,10 @@ export interface ImageStore {
   pending(name: string): Promise<void> | undefined;
   /** Names in no particular order. */
   names(): Iterable<string>;
-  /** Names of images that are on disk but cannot be read: not served, and not deleted either. */
+  /** Names of images that are on disk but cannot be read: not served, and not deleted by themselves either. */
   unreadable(): string[];
+  /** Whether such an image is there: `remove` puts its file into the quarantine. */
+  isDamaged(name: string): boolean;
   entries(): Iterable<ImageEntry>;
   readonly size: number;
   /** All names, each with a newline, then an empty line: the ListImages stream, kept ready. */
