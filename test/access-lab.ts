@@ -33,17 +33,20 @@ export function readPair(directory: string, name: string): Pair {
 export const recordedDirectory = (name: string) => certificates('clients', name);
 export const recordedPair = (name: string) => readPair(recordedDirectory(name), name);
 
+/** Flags of a server, ours or the original, on the recorded certificates. */
+export function recordedFlags(configuration: Configuration = 'withIdentityCA'): string[] {
+  return [
+    '-permitInsecureMode=false',
+    `-CAfile=${certificates('CA.pem')}`,
+    `-identityCAfile=${configuration === 'withIdentityCA' ? certificates('IdentityCA.pem') : ''}`,
+    `-certFile=${certificates('server', 'cert.pem')}`,
+    `-keyFile=${certificates('server', 'key.pem')}`,
+  ];
+}
+
 /** A server that requires TLS, on the recorded certificates. */
 export function startRecorded(configuration: Configuration): Promise<TestServer> {
-  return startServer({
-    args: [
-      '-permitInsecureMode=false',
-      `-CAfile=${certificates('CA.pem')}`,
-      `-identityCAfile=${configuration === 'withIdentityCA' ? certificates('IdentityCA.pem') : ''}`,
-      `-certFile=${certificates('server', 'cert.pem')}`,
-      `-keyFile=${certificates('server', 'key.pem')}`,
-    ],
-  });
+  return startServer({ args: recordedFlags(configuration) });
 }
 
 /** Runs `imageserver init` or `imageserver certificate` under `root`; throws with its words if it fails. */

@@ -372,7 +372,11 @@ export async function picture(node: Node): Promise<string> {
   });
 }
 
-async function wrongObjects(client: SrpcClient, wanted: ReadonlyMap<string, string>): Promise<string[]> {
+/** Reads objects; says which are not what their hashes say. `wanted`: hash → whose it is. */
+export async function wrongObjects(
+  client: SrpcClient,
+  wanted: ReadonlyMap<string, string>,
+): Promise<string[]> {
   const hashes = [...wanted.keys()];
   if (hashes.length === 0) return [];
   const channel = await client.open('ObjectServer.GetObjects');

@@ -1,26 +1,16 @@
 /** Pairs with TLS, where callers have names: owners of directories follow, on the replica nobody changes them. */
 import { afterEach, expect, test } from 'bun:test';
-import { recordedPair } from './access-lab.ts';
+import { recordedFlags, recordedPair } from './access-lab.ts';
 import { available, converged, type Kind, Node, PAIRS, picture } from './replication-lab.ts';
-import { haveVectors, vectorsPath } from './vectors.ts';
+import { haveVectors } from './vectors.ts';
 
 const nodes: Node[] = [];
 afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.remove()));
 });
 
-const tls = (kind: Kind) => {
-  const certificates = (...parts: string[]) => vectorsPath('certs', ...parts);
-  return [
-    ...(kind === 'ours' ? ['-permitInsecureMode=false'] : []),
-    `-CAfile=${certificates('CA.pem')}`,
-    `-identityCAfile=${certificates('IdentityCA.pem')}`,
-    `-certFile=${certificates('server', 'cert.pem')}`,
-    `-keyFile=${certificates('server', 'key.pem')}`,
-  ];
-};
 async function start(kind: Kind, ...args: string[]): Promise<Node> {
-  const node = await Node.start(kind, [...tls(kind), ...args]);
+  const node = await Node.start(kind, [...recordedFlags(), ...args]);
   nodes.push(node);
   node.pair = recordedPair('all');
   return node;
