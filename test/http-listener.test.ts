@@ -1,7 +1,7 @@
 /** The daemon's second listener, its names and its access log. */
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { startServer } from './server.ts';
 
@@ -11,6 +11,19 @@ function freePort(): Promise<number> {
       const { port } = server.address() as { port: number };
       server.close(() => resolve(port));
     });
+  });
+}
+
+/** What comes back for a text that no client library would send. */
+function answerTo(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let heard = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (chunk) => {
+      heard += chunk.toString('latin1');
+    });
+    socket.on('end', () => resolve(heard));
+    socket.on('error', reject);
   });
 }
 
@@ -30,6 +43,9 @@ test('anonymous reading on a port of its own; names; a line for each request', a
     await asked('OTHER.example'),
     await asked('evil.example'),
   ]).toEqual([200, 200, 421]);
+  expect(await answerTo(server.port, 'TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n')).toMatch(
+    /^HTTP\/1.1 501 [\s\S]*x-request-id: (\S+)\r[\s\S]*"code":"NOT_IMPLEMENTED","requestId":"\1"/,
+  );
   await server.stop();
   const lines = readFileSync(join(server.directory, 'logs', 'access.log'), 'utf8')
     .split('\n')
@@ -41,5 +57,6 @@ test('anonymous reading on a port of its own; names; a line for each request', a
     ...[200, 200, 421].map(
       (status, index) => `127.0.0.1 - GET / ${status} ${lines[3 + index]?.split(' ')[6]}`,
     ),
+    `127.0.0.1 - - - 501 ${lines[6]?.split(' ')[6]}`,
   ]);
 }, 60_000);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { type AuditedCall, AuditLog } from './audit.ts';
-import { auditFile } from './audit-file.ts';
 import type { Identity } from './identity.ts';
+import { rotatedFile } from './rotated-file.ts';
 
 const alice: Identity = {
   user: 'alice',
@@ -126,7 +126,7 @@ test('a disk that hangs: the queue is bounded', async () => {
 test('the file: private, appended to, shifted when large', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'audit-test-'));
   const path = join(directory, 'audit.log');
-  const write = auditFile({ path, maxBytes: 10, keep: 2 });
+  const write = rotatedFile({ path, maxBytes: 10, keep: 2 });
   await write('one\n');
   expect(statSync(path).mode & 0o777).toBe(0o640);
   await write('two345\n');

@@ -1,7 +1,8 @@
 /** The daemon's side of HTTP: the second listener, the names of this server, the access log. */
-import { createWriteStream, type WriteStream } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { LineQueue } from '../access/line-queue.ts';
+import { rotatedFile } from '../access/rotated-file.ts';
 import { booleanFlag, type FlagValues, flag, stringFlag, uintFlag } from '../flags/flags.ts';
 import type { AccessRecord, HttpDeps } from '../http/deps.ts';
 import { listenPublic, type PublicListener } from '../http/public.ts';
@@ -20,7 +21,7 @@ export const HTTP_FLAGS = {
   httpAccessLog: flag(
     booleanFlag,
     false,
-    'Write a line for each HTTP request into access.log in the log directory',
+    'Write a line for each HTTP request into access.log in the log directory (ten files of 64 MiB)',
   ),
 } as const;
 type HttpFlags = FlagValues<typeof HTTP_FLAGS> & { readonly logDir: string; readonly listenAddress: string };
@@ -32,13 +33,13 @@ export function ownHostNames(flags: HttpFlags): ReadonlySet<string> {
   return new Set([machine, machine.split('.', 1)[0] ?? '', ...given].filter((name) => name !== ''));
 }
 
-/** Bytes that may wait for a slow disk; what comes then is counted and left out. */
-const MAX_WAITING = 4 * 1024 * 1024;
+/** Lines that may wait for a slow disk: a second of the most requests that are answered. */
+const MAX_WAITING = 50_000;
 
 function lineOf(record: AccessRecord): string {
   const { peer, user, method, path, status, bytes, milliseconds, id } = record;
   const who = user === '' ? '-' : JSON.stringify(user);
-  return `${new Date().toISOString()} ${peer} ${who} ${method} ${path} ${status} ${bytes ?? '-'} ${milliseconds.toFixed(1)}ms ${id}\n`;
+  return `${new Date().toISOString()} ${peer} ${who} ${method} ${path} ${status} ${bytes ?? '-'} ${milliseconds.toFixed(1)}ms ${id}`;
 }
 
 export interface AccessLog {
@@ -49,31 +50,13 @@ export interface AccessLog {
 /** Undefined if it is not asked for or there is no log directory. */
 export function openAccessLog(flags: HttpFlags, log: (line: string) => void): AccessLog | undefined {
   if (!flags.httpAccessLog || flags.logDir === '') return undefined;
-  let file: WriteStream | undefined = createWriteStream(join(flags.logDir, 'access.log'), {
-    flags: 'a',
-    mode: 0o640,
+  const lines = new LineQueue({
+    name: 'ACCESS LOG',
+    write: rotatedFile({ path: join(flags.logDir, 'access.log') }),
+    log,
+    maxWaiting: MAX_WAITING,
   });
-  let left = 0;
-  file.on('error', (error) => {
-    file = undefined;
-    log(`cannot write the access log: ${error.message}`);
-  });
-  file.on('drain', () => {
-    if (left > 0) log(`access log: ${left} lines left out, the disk was too slow`);
-    left = 0;
-  });
-  return {
-    write(record) {
-      if (!file) return;
-      if (file.writableLength > MAX_WAITING) left++;
-      else file.write(lineOf(record));
-    },
-    close: () =>
-      new Promise((resolve) => {
-        if (file) file.end(() => resolve());
-        else resolve();
-      }),
-  };
+  return { write: (record) => lines.add(lineOf(record)), close: () => lines.flush() };
 }
 
 /** The second listener, if it is asked for. Throws the system's error if the port cannot be had. */

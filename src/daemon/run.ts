@@ -3,6 +3,7 @@ import { decide } from '../access/decision.ts';
 import { listenFront } from '../front/front.ts';
 import { createApp, createHandler } from '../http/app.ts';
 import type { HttpDeps } from '../http/deps.ts';
+import { createRefusal } from '../http/refused-request.ts';
 import type { Method } from '../methods/method.ts';
 import { replicationConcerns } from '../methods/replication-figures.ts';
 import type { Services } from '../methods/services.ts';
@@ -140,6 +141,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     },
     tls,
     onHttp: createHandler(app),
+    onBadRequest: createRefusal(http),
     onSrpc: (connection) =>
       serveSrpc(connection.socket, {
         ...connection,

@@ -1,8 +1,8 @@
 /** The daemon's side of who may do what: TLS of the port, the audit log, the certificate that a master is shown. */
 import { dirname, join } from 'node:path';
 import { AuditLog } from '../access/audit.ts';
-import { auditFile } from '../access/audit-file.ts';
 import { loadServerCa } from '../access/client-pairs.ts';
+import { rotatedFile } from '../access/rotated-file.ts';
 import { openTlsServer, type TlsServer } from '../access/tls.ts';
 import { ImageServerError } from '../errors.ts';
 import { booleanFlag, type FlagValues, flag, stringFlag } from '../flags/flags.ts';
@@ -61,7 +61,7 @@ function openAudit(directory: string, log: (line: string) => void): AuditLog {
     for (const line of lines.trimEnd().split('\n')) log(`AUDIT ${line}`);
   };
   return new AuditLog({
-    write: directory === '' ? toLog : auditFile({ path: join(directory, 'audit.log') }),
+    write: directory === '' ? toLog : rotatedFile({ path: join(directory, 'audit.log') }),
     log,
   });
 }

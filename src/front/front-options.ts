@@ -3,7 +3,12 @@ import type { Socket } from 'node:net';
 import type { Identity } from '../access/identity.ts';
 import type { TlsServer } from '../access/tls.ts';
 import type { CoderName } from '../srpc/coder.ts';
-import { DEFAULT_HTTP_LIMITS, type HttpHandler, type HttpLimits } from './http-connection.ts';
+import {
+  type BadRequestHandler,
+  DEFAULT_HTTP_LIMITS,
+  type HttpHandler,
+  type HttpLimits,
+} from './http-connection.ts';
 
 export interface FrontLimits {
   /** Connections in all. When there are so many, those that have not said what they are make room first. */
@@ -57,6 +62,7 @@ export interface FrontOptions {
   readonly tls?: TlsServer | undefined;
   readonly onSrpc: (connection: SrpcConnection) => Promise<void>;
   readonly onHttp: HttpHandler;
+  readonly onBadRequest?: BadRequestHandler;
   readonly onRefused?: (refused: RefusedPeer) => void;
   readonly log: (line: string) => void;
 }

@@ -329,6 +329,7 @@ class PortFront {
     this.#http++;
     serveHttp(connection, {
       handler: this.#options.onHttp,
+      onBadRequest: this.#options.onBadRequest,
       endpointRefusal: (path, query) =>
         refusalOf(path, {
           query,

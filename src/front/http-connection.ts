@@ -3,7 +3,6 @@
  * fetch Request. (The runtime's own HTTP server can adopt a socket, too, but costs four times as much a request there
  * and reads bodies without backpressure.)
  */
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Identity } from '../access/identity.ts';
 import { SocketReader } from '../srpc/reader.ts';
@@ -25,6 +24,8 @@ interface RequestInfo {
   readonly refused?: string;
 }
 export type HttpHandler = (request: Request, info: RequestInfo) => Response | Promise<Response>;
+
+export type BadRequestHandler = (refused: BadRequest, info: RequestInfo) => Response;
 
 export interface HttpLimits {
   /** Bytes of the request line and all headers. */
@@ -48,6 +49,8 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
 
 export interface HttpOptions {
   readonly handler: HttpHandler;
+  /** Makes the answer to what is no request, or none that is served. */
+  readonly onBadRequest?: BadRequestHandler | undefined;
   /** What a request for the path of an SRPC endpoint is answered with; undefined for all other paths. */
   readonly endpointRefusal?: (path: string, query?: string) => Refusal | undefined;
   readonly info: RequestInfo;
@@ -179,7 +182,7 @@ class HttpConnection {
         }
       }
     } catch (error) {
-      if (error instanceof BadRequest) this.#refuse(error);
+      if (error instanceof BadRequest) await this.#refuse(error);
       else if (!socket.destroyed) {
         // Whatever was promised cannot be kept.
         options.log(`HTTP answer to ${options.info.peer} broken off: ${(error as Error).message}`);
@@ -199,21 +202,17 @@ class HttpConnection {
     }
   }
 
-  #refuse({ status, message }: BadRequest): void {
-    if (this.socket.destroyed || this.socket.writableEnded) return;
-    // As the application's own problem documents, which it never gets to make.
-    const title = STATUS_CODES[status];
-    const body = `${JSON.stringify({ type: 'about:blank', title, status, detail: message })}\n`;
-    this.#writer.writeLatin1(
-      [
-        `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-        'content-type: application/problem+json',
-        `content-length: ${body.length}`,
-        'connection: close',
-        '',
-        body,
-      ].join('\r\n'),
-    );
+  async #refuse(refused: BadRequest): Promise<void> {
+    const { socket, options } = this;
+    if (socket.destroyed || socket.writableEnded) return;
+    const response =
+      options.onBadRequest?.(refused, options.info) ??
+      new Response(`${refused.message}\n`, { status: refused.status });
+    try {
+      await sendAnswer(response, { ...this.#context, head: false, modern: true, keepAlive: false });
+    } catch {
+      // The client has gone; it was told to anyhow.
+    }
   }
 
   #finish(): void {

@@ -46,12 +46,17 @@ export function tellAbout(request: Request, info: RequestInfo): void {
 
 const run = randomBytes(4).toString('hex');
 let count = 0;
+
+export function newRequestId(): string {
+  return `${run}-${(++count).toString(36)}`;
+}
+
 const CLIENT_ID = /^[\w.-]{1,64}$/;
 
 /** Begins the state of a request that has just come in. `peer` is only asked on the native listener. */
 export function beginState(request: Request, peer: () => string): RequestState {
   const sent = request.headers.get('x-request-id');
-  const id = sent !== null && CLIENT_ID.test(sent) ? sent : `${run}-${(++count).toString(36)}`;
+  const id = sent !== null && CLIENT_ID.test(sent) ? sent : newRequestId();
   const head = request.method === 'HEAD';
   const info = told.get(request);
   if (!info) return new StrangerState(id, head, peer);

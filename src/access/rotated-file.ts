@@ -1,7 +1,7 @@
-/** The file that audit lines go to: appended, renamed away when it is large, a few old ones kept. */
+/** A file that lines go to: appended, renamed away when it is large, a few old ones kept. */
 import { open, rename } from 'node:fs/promises';
 
-export interface AuditFileOptions {
+export interface RotatedFileOptions {
   readonly path: string;
   /** Bytes at which the file becomes `.1`, and so on. */
   readonly maxBytes?: number;
@@ -25,7 +25,7 @@ async function shift(path: string, keep: number): Promise<void> {
  * What writes lines to the file, one call at a time. The file is opened anew for each batch: somebody may have renamed or
  * removed it, and a full disk may have room again.
  */
-export function auditFile(options: AuditFileOptions): (lines: string) => Promise<void> {
+export function rotatedFile(options: RotatedFileOptions): (lines: string) => Promise<void> {
   const { path, maxBytes = MAX_BYTES, keep = KEEP } = options;
   return async (lines) => {
     const file = await open(path, 'a', 0o640);
