@@ -40,6 +40,11 @@ export const DAEMON_FLAGS = {
   ),
   tlsHandshakeTimeout: flag(durationFlag, 15_000_000_000n, 'Time for a TLS handshake'),
   methodLineTimeout: flag(durationFlag, 30_000_000_000n, 'Time for a method line, once it has begun'),
+  stallTimeout: flag(
+    durationFlag,
+    300_000_000_000n,
+    'A peer that moves no byte for so long in the middle of a call is cut off',
+  ),
   maximumMethodLine: flag(sizeFlag, 4096, 'Longest method line'),
   shutdownTimeout: flag(durationFlag, 30_000_000_000n, 'Time that calls under way get when the server stops'),
   minFreeBytes: flag(sizeFlag, 64 * 1024 * 1024, 'Uploads are refused when less than this would stay free'),

@@ -147,6 +147,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
         ...connection,
         services,
         decide: mayCall,
+        stallMs: toMs(flags.stallTimeout),
         methodLine: { maxBytes: flags.maximumMethodLine, timeoutMs: toMs(flags.methodLineTimeout) },
         onCall: ({ call, ...record }) => {
           metrics.calls.call(record, 'srpc');

@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Identity, INSECURE, STRANGER } from '../access/identity.ts';
 import type { TlsServer } from '../access/tls.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines } from '../srpc/deadlines.ts';
 import { type Beginning, onBeginning } from './first-bytes.ts';
 import {
   DEFAULT_LIMITS,

@@ -4,8 +4,8 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { INSECURE } from '../access/identity.ts';
+import { Deadlines } from '../srpc/deadlines.ts';
 import { RawPeer } from '../srpc/fixture.ts';
-import { Deadlines } from './deadlines.ts';
 import { fileResponse } from './file-response.ts';
 import { DEFAULT_HTTP_LIMITS, type HttpHandler, type HttpLimits, serveHttp } from './http-connection.ts';
 

@@ -5,9 +5,9 @@
  */
 import type { Socket } from 'node:net';
 import type { Identity } from '../access/identity.ts';
+import type { Deadlines } from '../srpc/deadlines.ts';
 import { SocketReader } from '../srpc/reader.ts';
 import { SocketWriter } from '../srpc/writer.ts';
-import type { Deadlines } from './deadlines.ts';
 import { type Refusal, refusalText } from './handshake.ts';
 import { type AnswerContext, sendAnswer } from './http-answer.ts';
 import { RequestBody } from './http-body.ts';

@@ -7,6 +7,7 @@ import { ImageServerError } from '../errors.ts';
 import { badData } from '../wire/gob/cursor.ts';
 import type { MessageSource } from '../wire/gob/decoder.ts';
 import { ByteQueue } from './byte-queue.ts';
+import type { Patience } from './deadlines.ts';
 import { JsonEnd } from './json-value.ts';
 
 /** Bytes buffered before the socket is paused. */
@@ -24,6 +25,8 @@ export interface ReaderOptions {
   readonly initial?: Uint8Array;
   /** Called before the reader begins to wait: what was promised to the peer must be on its way then. */
   readonly onWait?: () => void;
+  /** For what the peer owes in the middle of a call; lines have limits of their own. */
+  readonly patience?: Patience;
 }
 
 export interface LineLimits {
@@ -37,6 +40,7 @@ export class SocketReader implements MessageSource {
   readonly #socket: Socket;
   readonly #queue = new ByteQueue();
   readonly #onWait: (() => void) | undefined;
+  readonly #patience: Patience | undefined;
   #ended = false;
   #failure: Error | undefined;
   #paused = false;
@@ -47,6 +51,7 @@ export class SocketReader implements MessageSource {
   constructor(socket: Socket, options: ReaderOptions = {}) {
     this.#socket = socket;
     this.#onWait = options.onWait;
+    this.#patience = options.patience;
     if (options.initial) this.#queue.push(options.initial);
     socket.on('data', (chunk: Uint8Array) => this.#push(chunk));
     socket.on('end', () => this.#end());
@@ -122,15 +127,20 @@ export class SocketReader implements MessageSource {
   }
 
   /** Waits for more bytes; false if none will come. */
-  async more(): Promise<boolean> {
+  more(): Promise<boolean> {
+    return this.#wait(this.#patience);
+  }
+  async #wait(patience?: Patience): Promise<boolean> {
     if (this.#ended) return false;
     this.#onWait?.();
     // Somebody may want more in one piece than what makes the socket pause.
     this.#unpause();
     const before = this.#read;
+    patience?.begin();
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
+    patience?.end();
     return this.#read > before;
   }
 
@@ -156,7 +166,7 @@ export class SocketReader implements MessageSource {
           throw new ImageServerError('TOO_LARGE', 'line is too long');
         if (this.#queue.length > 0 && limits.timeoutMs > 0)
           deadline ??= setTimeout(() => this.#timeOut(), limits.timeoutMs);
-        if (!(await this.more())) {
+        if (!(await this.#wait())) {
           if (this.#failure instanceof ImageServerError) throw this.#failure;
           return undefined;
         }
@@ -212,7 +222,7 @@ export class SocketReader implements MessageSource {
     }
   }
   #brokenOff(): ImageServerError {
-    return badData('unexpected EOF');
+    return this.#failure instanceof ImageServerError ? this.#failure : badData('unexpected EOF');
   }
 
   /** Exactly `length` bytes in one piece. Throws INVALID_REQUEST `unexpected EOF`. */

@@ -18,6 +18,7 @@ import type { ObjectReader } from '../store/types.ts';
 import type { Schema, ValueOf } from '../wire/schema.ts';
 import { type Caller, type CallRecord, SrpcCall } from './call.ts';
 import { type Coder, type CoderName, makeCoder } from './coder.ts';
+import { Deadlines, Patience } from './deadlines.ts';
 import { type LineLimits, SocketReader } from './reader.ts';
 import { sendEvents, sendList } from './stream.ts';
 import { SocketWriter } from './writer.ts';
@@ -35,6 +36,8 @@ export interface SrpcOptions {
   /** The client gave up what its certificate grants: it has what is public and what it owns. */
   readonly withoutPowers?: boolean;
   readonly methodLine?: LineLimits;
+  /** In the middle of a call a peer that moves no byte for so long, either way, is cut off, milliseconds. */
+  readonly stallMs?: number;
   /** Told of every call that ended or was refused; must be quick and must not throw. */
   readonly onCall?: (record: CallRecord) => void;
   readonly log: (line: string) => void;
@@ -45,6 +48,9 @@ export interface SrpcOptions {
 }
 
 const DEFAULT_METHOD_LINE: LineLimits = { maxBytes: 4096, timeoutMs: 30_000 };
+const DEFAULT_STALL_MS = 300_000;
+/** Of all connections. */
+const deadlines = new Deadlines();
 /** A peer that is told to go gets so long to read what was sent before, milliseconds. */
 const LINGER_MS = 2_000;
 /** Calls answered without a wait before others get their turn. */
@@ -77,8 +83,15 @@ class Connection implements Caller {
   ) {
     this.#methods = options.methods ?? allMethods;
     this.#methodLine = options.methodLine ?? DEFAULT_METHOD_LINE;
-    this.#writer = new SocketWriter(socket, options.plain);
+    const patience = new Patience(
+      socket,
+      deadlines,
+      options.stallMs ?? DEFAULT_STALL_MS,
+      new ImageServerError('TIMEOUT', 'the peer took too long'),
+    );
+    this.#writer = new SocketWriter(socket, options.plain, patience);
     this.#reader = new SocketReader(socket, {
+      patience,
       ...(options.initial ? { initial: options.initial } : {}),
       // The peer waits for what we have gathered as we wait for it.
       onWait: () => this.#flushQuietly(),

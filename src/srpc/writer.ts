@@ -5,6 +5,7 @@
 import { read, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { ImageServerError } from '../errors.ts';
+import type { Patience } from './deadlines.ts';
 import { canSendfile, trySendfile } from './sendfile.ts';
 
 /** Size of the buffers in which small pieces are gathered. */
@@ -41,6 +42,7 @@ export class SocketWriter {
   constructor(
     socket: Socket,
     readonly plain: boolean,
+    readonly patience?: Patience,
   ) {
     this.#socket = socket;
   }
@@ -128,7 +130,9 @@ export class SocketWriter {
   #drained(): Promise<void> {
     this.#waiting ??= new Promise<void>((resolve, reject) => {
       const socket = this.#socket;
+      this.patience?.begin();
       const finish = (error?: Error) => {
+        this.patience?.end();
         socket.off('drain', onDrain);
         socket.off('close', onClose);
         this.#waiting = undefined;
@@ -151,13 +155,18 @@ export class SocketWriter {
     if (socket.destroyed) throw closedError();
     if (socket.writableLength === 0) return;
     return new Promise<void>((resolve, reject) => {
-      const onClose = () => reject(closedError());
-      socket.once('close', onClose);
-      socket.write(NOTHING, () => {
-        socket.off('close', onClose);
+      this.patience?.begin();
+      let over = false;
+      const finish = () => {
+        if (over) return;
+        over = true;
+        this.patience?.end();
+        socket.off('close', finish);
         if (socket.destroyed) reject(closedError());
         else resolve();
-      });
+      };
+      socket.once('close', finish);
+      socket.write(NOTHING, finish);
     });
   }
 
