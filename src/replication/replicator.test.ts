@@ -249,6 +249,26 @@ describe('trouble', () => {
     expect(master.objectsSent.length).toBe(20);
   });
 
+  test('a network that is cut again and again is tried again within a second each time, as long as something comes', async () => {
+    const master = new FakeMaster(timers.now);
+    await master.add(
+      'big',
+      Array.from({ length: 40 }, (_, index) => `part ${index}`),
+    );
+    let sent = 0;
+    let first = 0;
+    master.onObject = () => {
+      first ||= timers.now();
+      if (++sent % 2 === 0) master.cut();
+    };
+    const replica = replicaOf(master);
+    await live(replica);
+    await until('whole', () => replica.names().includes('big'));
+    expect(master.sessions).toBeGreaterThan(35);
+    // By the time since the beginning the last waits would be of ten seconds and more.
+    expect(timers.now() - first).toBeLessThan(master.sessions * 2000);
+  });
+
   test('no space here: reported, nothing half, and fetched once there is room', async () => {
     const master = await masterWith('d/a');
     const replica = replicaOf(master);

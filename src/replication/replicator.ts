@@ -6,7 +6,7 @@ import { Cron } from 'croner';
 import { asImageServerError, errorLine, ImageServerError } from '../errors.ts';
 import type { ReplicationControl, ReplicationStatus } from '../methods/services.ts';
 import type { ImageStore, ObjectStore } from '../store/types.ts';
-import { backoffMs, RECONNECT } from './backoff.ts';
+import { reconnectMs } from './backoff.ts';
 import { Bandwidth } from './bandwidth.ts';
 import { DEFAULT_GUARD, DeletionGuard } from './deletion-guard.ts';
 import { ObjectFetcher } from './fetch-objects.ts';
@@ -101,7 +101,9 @@ class MasterReplicator implements Replicator {
   #lastReconciled: number | undefined;
   #lastFailures: Failure[] = [];
   #lastError: { text: string; at: number } | undefined;
-  #attempt = 0;
+  /** When the master was last of use: compared completely, or giving objects. */
+  #usefulAt: number;
+  #takenBefore = 0;
   #nextAttempt = 0;
   #cancelRetry: (() => void) | undefined;
   #skewMs: number | undefined;
@@ -117,6 +119,7 @@ class MasterReplicator implements Replicator {
     this.#held = new HeldDeletions(deps.images);
     this.#bandwidth = new Bandwidth(config.bandwidth, this.#timers);
     this.#disconnectedSince = now();
+    this.#usefulAt = now();
     this.injections = new Injections(deps.master, {
       added: (name) => this.#session?.touch(name),
       failedHere: (name) => this.#session?.look(name),
@@ -237,8 +240,9 @@ class MasterReplicator implements Replicator {
       // A session ended to compare everything again is followed by the next one at once.
       again = end.signal.aborted;
     }
-    const wait = backoffMs(RECONNECT, this.#attempt++, this.#timers.random);
-    this.#nextAttempt = this.#timers.now() + wait;
+    const now = this.#timers.now();
+    const wait = reconnectMs(now - this.#usefulAt, this.#timers.random);
+    this.#nextAttempt = now + wait;
     // Not left to the schedule, whose seconds are all the same for a whole fleet.
     if (this.#stop.signal.aborted) return;
     this.#cancelRetry = this.#timers.after(wait, () => {
@@ -248,7 +252,10 @@ class MasterReplicator implements Replicator {
   }
 
   #disconnected(): void {
-    if (this.#connectedSince !== undefined) this.#disconnectedSince = this.#timers.now();
+    const now = this.#timers.now();
+    if (this.#connectedSince !== undefined) this.#disconnectedSince = now;
+    if (this.#state === 'live' || this.#bandwidth.taken > this.#takenBefore) this.#usefulAt = now;
+    this.#takenBefore = this.#bandwidth.taken;
     this.#lastFailures = this.#session?.queue.failures() ?? this.#lastFailures;
     this.#state = 'disconnected';
     this.#session = undefined;
@@ -284,7 +291,6 @@ class MasterReplicator implements Replicator {
       },
       onComplete: () => {
         this.#state = 'live';
-        this.#attempt = 0;
         this.#lastReconciled = this.#timers.now();
         this.#first.resolve();
         void this.#heal();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { backoffMs, IMAGE_RETRY, RECONNECT } from './backoff.ts';
+import { backoffMs, IMAGE_RETRY, reconnectMs } from './backoff.ts';
 import { Bandwidth } from './bandwidth.ts';
 import { DEFAULT_GUARD, DeletionGuard } from './deletion-guard.ts';
 import { compareIdentity, planReconcile, replacedName } from './plan.ts';
@@ -29,13 +29,35 @@ class ManualTimers implements Timers {
 const settle = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 describe('back-off', () => {
-  for (const [name, rules] of Object.entries({ RECONNECT, IMAGE_RETRY }))
+  for (const [name, wait] of [
+    ['an image', (chance: number, many = false) => backoffMs(IMAGE_RETRY, many ? 50 : 0, () => chance)],
+    ['a master', (chance: number, many = false) => reconnectMs(many ? 3_600_000 : 0, () => chance)],
+  ] as const)
     test(`${name}: within 2 s at first, at most 30 s later, never in step`, () => {
-      expect(backoffMs(rules, 0, () => 0.999)).toBeLessThanOrEqual(2000);
-      expect(backoffMs(rules, 50, () => 0.999)).toBeLessThanOrEqual(30_000);
-      expect(backoffMs(rules, 50, () => 0)).toBe(15_000);
-      expect(backoffMs(rules, 2, () => 0.1)).not.toBe(backoffMs(rules, 2, () => 0.9));
+      expect(wait(0.999)).toBeLessThanOrEqual(2000);
+      expect(wait(0.999, true)).toBeLessThanOrEqual(30_000);
+      expect(wait(0, true)).toBe(15_000);
+      expect(wait(0.1)).not.toBe(wait(0.9));
     });
+
+  /** Attempts on a master that is away, each of which fails at once. */
+  function found(awayMs: number, chance: number): { lateMs: number; attempts: number } {
+    let at = 0;
+    let attempts = 0;
+    for (; at < awayMs; attempts++) at += reconnectMs(at, () => chance);
+    return { lateMs: at - awayMs, attempts };
+  }
+  for (const away of [1, 3, 5, 10, 60, 120, 3600])
+    test(`a master that was away for ${away} s is found soon, and not asked all the time`, () => {
+      for (const chance of [0, 0.5, 0.999]) {
+        const { lateMs, attempts } = found(away * 1000, chance);
+        expect(lateMs).toBeLessThanOrEqual(Math.min(30_000, Math.max(1000, away * 250)));
+        expect(attempts).toBeLessThanOrEqual(40 + away / 15);
+      }
+    });
+  test('a clock that was set back does no harm', () => {
+    expect(reconnectMs(-1e9, () => 0.999)).toBeLessThanOrEqual(1000);
+  });
 });
 
 describe('bandwidth cap', () => {
