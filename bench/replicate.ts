@@ -1,14 +1,17 @@
 /**
  * Replicating images that share most of their objects:
- * `bun bench/replicate.ts [-images=100] [-files=500] [-changed=10] [-rounds=2] [-other=COMMAND]`.
+ * `bun bench/replicate.ts [-images=100] [-files=500] [-changed=10] [-sizes=200,1000,...] [-rounds=2] [-direct]
+ * [-busyDisk=MB] [-other=COMMAND]`.
  * COMMAND starts another replica beside ours, with {port}, {dir} and {master} (a port on loopback) put in, and prints
  * its pid once it answers. Both follow the same master, one after the other, in one run; a first copy that is not counted
- * warms the master up.
+ * warms the master up. The bytes are counted by a relay between the two, which costs time of its own: -direct does
+ * without (the master is stopped until the replica waits for it). -busyDisk: somebody else writes and syncs so many
+ * megabytes again and again meanwhile. 641 MB in 10 images: `-images=10 -files=4300 -changed=4300 -direct`.
  */
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectSrpc } from '../src/srpc/client.ts';
+import { connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
 import { Dice, freePort, Node, Wire } from '../test/replication-lab.ts';
 
 const option = (name: string, standard: string) =>
@@ -18,10 +21,12 @@ const files = Number(option('files', '500'));
 const changed = Number(option('changed', '10'));
 const rounds = Number(option('rounds', '2'));
 const other = option('other', '');
+const direct = process.argv.includes('-direct');
+const busyDisk = Number(option('busyDisk', '0'));
+const sizes = option('sizes', '200,1000,4000,4000,20000,60000').split(',').map(Number);
 
 const master = await Node.start('ours');
 const dice = new Dice(1);
-const sizes = [200, 1000, 4000, 4000, 20_000, 60_000];
 const contents = Array.from({ length: files }, () => dice.bytes(dice.pick(sizes)));
 let distinct = contents.reduce((sum, data) => sum + data.length, 0);
 for (let image = 0; image < images; image++) {
@@ -41,13 +46,30 @@ function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-async function countImages(port: number): Promise<number> {
-  const client = await connectSrpc({ host: '127.0.0.1', port });
+async function countImages(client: SrpcClient): Promise<number> {
   const channel = await client.open('ImageServer.ListImages');
   let count = 0;
   while ((await channel.readLine()) !== '') count++;
-  client.close();
+  channel.end();
   return count;
+}
+
+/** What others do on the same disk. */
+function disturb(): () => void {
+  if (busyDisk === 0) return () => undefined;
+  const file = join(tmpdir(), `imageserver-bench-${process.pid}`);
+  const child = Bun.spawn(
+    [
+      'sh',
+      '-c',
+      `while :; do dd if=/dev/zero of=${file} bs=1M count=${busyDisk} conv=fsync 2>/dev/null; done`,
+    ],
+    { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' },
+  );
+  return () => {
+    child.kill();
+    rmSync(file, { force: true });
+  };
 }
 
 /** `start` resolves with the pid of a running replica of the given port. */
@@ -56,23 +78,31 @@ async function measure(
   port: number,
   start: (masterPort: number) => Promise<number>,
 ): Promise<void> {
-  const wire = await Wire.to(master.port);
-  wire.down = true;
-  const pid = await start(wire.port);
+  const wire = direct ? undefined : await Wire.to(master.port);
+  if (wire) wire.down = true;
+  else process.kill(master.pid, 'SIGSTOP');
+  const pid = await start(wire?.port ?? master.port);
+  const client = await connectSrpc({ host: '127.0.0.1', port });
+  const quiet = disturb();
+  if (busyDisk > 0) await Bun.sleep(1000);
   const idle = cpuMs(pid);
-  wire.down = false;
-  let first: number | undefined;
+  if (wire) wire.down = false;
+  else process.kill(master.pid, 'SIGCONT');
+  let first = wire ? undefined : performance.now();
   let count = 0;
   while (count < images) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    if (wire.received > 0) first ??= performance.now();
-    if (first !== undefined) count = await countImages(port);
+    await Bun.sleep(30);
+    if (wire && wire.received > 0) first ??= performance.now();
+    if (first !== undefined) count = await countImages(client);
   }
   const seconds = (performance.now() - (first as number)) / 1000;
+  const bytes = wire ? `, ${(wire.received / 1e6).toFixed(1)} MB received` : '';
   console.log(
-    `${name}: ${seconds.toFixed(2)} s, ${(cpuMs(pid) - idle) / 1000} s CPU, ${(wire.received / 1e6).toFixed(1)} MB received`,
+    `${name}: ${seconds.toFixed(2)} s (${(distinct / 1e6 / seconds).toFixed(0)} MB/s), ${((cpuMs(pid) - idle) / 1000).toFixed(2)} s CPU${bytes}`,
   );
-  await wire.close();
+  quiet();
+  client.close();
+  await wire?.close();
 }
 
 async function own(name: string): Promise<void> {

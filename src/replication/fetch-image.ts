@@ -7,9 +7,11 @@ import { isZeroTime, toMillis } from '../wire/time.ts';
 import type { ObjectFetcher, WantedObject } from './fetch-objects.ts';
 import type { MasterLink } from './master-link.ts';
 import { compareIdentity, replacedName } from './plan.ts';
+import type { Budget, Slots } from './slots.ts';
 
 /** Objects may vanish between the look and the add only by collection or an unlucky neighbour: a few rounds do. */
 const ROUNDS = 4;
+const HASH_BYTES = 64;
 /** Hashes looked up in one go, so that nobody else waits for a big image. */
 const LOOK_UP_STEP = 4096;
 
@@ -18,6 +20,10 @@ export interface FetchImageOptions {
   readonly images: ImageStore;
   readonly objects: ObjectStore;
   readonly fetcher: ObjectFetcher;
+  /** Images asked for at the same time. */
+  readonly receiving: Slots;
+  /** Bytes of images that are here and not yet stored. */
+  readonly memory: Budget;
   readonly archive: boolean;
   readonly archiveExpiring: boolean;
   readonly now: () => number;
@@ -32,30 +38,21 @@ function isExpired(expiresAt: Parameters<typeof isZeroTime>[0], now: number): bo
 }
 
 /** Objects the image needs that are not here, each once (annotations' sizes are not known: -1); leases the others. */
-async function missingObjects(
-  summary: ImageSummary,
-  objects: ObjectStore,
-  lease: ObjectUpload,
-): Promise<WantedObject[]> {
+async function missingObjects(summary: ImageSummary, lease: ObjectUpload): Promise<WantedObject[]> {
   const wanted = new Map<Hash, number>();
-  const bytes = Buffer.from(summary.hashes.buffer, summary.hashes.byteOffset, summary.hashes.byteLength);
-  const count = summary.sizes.length;
-  for (let from = 0; from < count; from += LOOK_UP_STEP) {
-    const step: [Hash, number][] = [];
-    for (let i = from; i < Math.min(count, from + LOOK_UP_STEP); i++)
-      step.push([bytes.toString('hex', i * 64, i * 64 + 64), summary.sizes[i] as number]);
-    const here: Hash[] = [];
-    objects.sizes(step.map(([hash]) => hash)).forEach((size, index) => {
-      const [hash, expected] = step[index] as [Hash, number];
-      if (size === 0) wanted.set(hash, expected);
-      else here.push(hash);
-    });
-    lease.hold(here);
-    if (from + LOOK_UP_STEP < count) await new Promise<void>((resolve) => setImmediate(resolve));
+  const { hashes, sizes, annotations } = summary;
+  const bytes = Buffer.from(hashes.buffer, hashes.byteOffset, hashes.byteLength);
+  for (let from = 0; from < sizes.length; from += LOOK_UP_STEP) {
+    const step = bytes.subarray(from * HASH_BYTES, (from + LOOK_UP_STEP) * HASH_BYTES);
+    for (const index of lease.holdPresent(step))
+      wanted.set(
+        step.toString('hex', index * HASH_BYTES, (index + 1) * HASH_BYTES),
+        sizes[from + index] as number,
+      );
+    if (from + LOOK_UP_STEP < sizes.length) await new Promise<void>((resolve) => setImmediate(resolve));
   }
-  for (const hash of summary.annotations)
-    if (objects.size(hash) === 0) wanted.set(hash, -1);
-    else lease.hold([hash]);
+  for (const hash of annotations)
+    if (lease.holdPresent(Buffer.from(hash, 'hex')).length > 0) wanted.set(hash, -1);
   return Array.from(wanted, ([hash, size]) => ({ hash, size }));
 }
 
@@ -72,11 +69,11 @@ async function addWithObjects(
     for (let round = 1; ; round++) {
       const lease = objects.upload();
       leases.push(lease);
-      const missing = await missingObjects(summary, objects, lease);
+      const missing = await missingObjects(summary, lease);
       if (missing.length > 0) {
         log(`Replicator(${name}): downloading ${missing.length} of ${summary.sizes.length} objects`);
         const started = performance.now();
-        const got = await fetcher.fetch(missing, leases, signal);
+        const got = await fetcher.fetch(missing, lease, signal);
         const seconds = (performance.now() - started) / 1000;
         if (got.objects > 0)
           log(
@@ -106,14 +103,29 @@ async function keepOld(options: FetchImageOptions, name: string): Promise<void> 
   options.log(`Replicator(${name}): replaced on the master, the older one is kept as ${kept}`);
 }
 
+/** One image of the master, once there is memory for it; its bytes are to be given back. */
+function receiveImage(
+  { link, receiving, memory }: FetchImageOptions,
+  name: string,
+  onlyPermanent: boolean,
+  signal: AbortSignal,
+): Promise<EncodedImage | undefined> {
+  return receiving.use(async () => {
+    await memory.take(0);
+    signal.throwIfAborted();
+    const image = await link.image(name, onlyPermanent, signal);
+    if (image) memory.add(image.bytes.length);
+    return image;
+  });
+}
+
 /** Makes `name` here what it is at the master. */
 export async function fetchImage(
   options: FetchImageOptions,
   name: string,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { link, images, archive, archiveExpiring, now, log } = options;
-  let outcome: Outcome = 'added';
+  const { link, images, memory, archive, archiveExpiring, log } = options;
   // Not worth a transfer: it could not be stored under this name.
   checkImageName(name);
   const here = images.get(name);
@@ -128,15 +140,29 @@ export async function fetchImage(
       log(`Replicator(${name}): extended expiration time`);
       return 'extended';
     }
-    outcome = 'replaced';
   }
   const onlyPermanent = archive && !archiveExpiring;
   log(`Replicator(${name}): add image`);
-  const image = await link.image(name, onlyPermanent, signal);
+  const image = await receiveImage(options, name, onlyPermanent, signal);
   if (!image) return 'gone';
+  try {
+    return await storeImage(options, name, image, here !== undefined, signal);
+  } finally {
+    memory.give(image.bytes.length);
+  }
+}
+
+async function storeImage(
+  options: FetchImageOptions,
+  name: string,
+  image: EncodedImage,
+  replaces: boolean,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { archive, archiveExpiring, now, log } = options;
   const summary = image.summary ?? (await scanImage(image.bytes));
   const { ExpiresAt } = summary.header;
-  if (onlyPermanent && !isZeroTime(ExpiresAt)) {
+  if (archive && !archiveExpiring && !isZeroTime(ExpiresAt)) {
     log(`Replicator(${name}): ignoring expiring image in archiver mode`);
     return 'ignored';
   }
@@ -146,8 +172,8 @@ export async function fetchImage(
   }
   if (!summary.hasFileSystem) throw new ImageServerError('INVALID_IMAGE', 'nil file-system');
   log(`Replicator(${name}): downloaded image`);
-  if (outcome === 'replaced' && archive) await keepOld(options, name);
+  if (replaces && archive) await keepOld(options, name);
   await addWithObjects(options, name, image, summary, signal);
   log(`Replicator(${name}): added image`);
-  return outcome;
+  return replaces ? 'replaced' : 'added';
 }

@@ -1,5 +1,5 @@
 /** Objects that images need but that are missing here, or were found damaged, are fetched from the master again. */
-import type { ObjectStore, ObjectUpload } from '../store/types.ts';
+import type { ObjectStore } from '../store/types.ts';
 import type { ObjectFetcher } from './fetch-objects.ts';
 
 /** Objects healed in one go; the rest comes with the next. */
@@ -13,10 +13,10 @@ export async function healObjects(
 ): Promise<number> {
   const wanted = [...Iterator.from(objects.missing()).take(MOST)];
   if (wanted.length === 0) return 0;
-  const leases: ObjectUpload[] = [];
+  const lease = objects.upload();
   try {
-    return (await fetcher.fetch(wanted, leases, signal)).objects;
+    return (await fetcher.fetch(wanted, lease, signal)).objects;
   } finally {
-    for (const lease of leases) lease.close();
+    lease.close();
   }
 }

@@ -15,6 +15,7 @@ import { HeldDeletions } from './held-deletions.ts';
 import { Injections } from './injection.ts';
 import type { MasterPort } from './master-link.ts';
 import { Session } from './session.ts';
+import { Budget, Slots } from './slots.ts';
 import { realTimers, type Timers } from './timers.ts';
 import type { Failure } from './work-queue.ts';
 
@@ -65,8 +66,12 @@ const RECONCILE = '0 */15 * * * *';
 const EVERY_MINUTE = '30 * * * * *';
 /** Clocks further apart than this make images expire at different times: worth a warning. */
 const SKEW_WARNING_MS = 2000;
-const IMAGES_IN_FLIGHT = 6;
+/** Many, because most of them wait for the disk, and what waits together is made durable together. */
+const IMAGES_IN_FLIGHT = 32;
+const IMAGES_RECEIVED_AT_ONCE = 3;
 const BATCHES_IN_FLIGHT = 3;
+/** Images in memory, bytes; one that is larger comes alone. */
+const IMAGE_MEMORY = 64 * 1024 * 1024;
 
 const cronSchedule =
   (log: (line: string) => void): Schedule =>
@@ -277,7 +282,18 @@ class MasterReplicator implements Replicator {
     const session = new Session({
       link,
       images,
-      fetch: { link, images, objects, fetcher, archive, archiveExpiring, now, log },
+      fetch: {
+        link,
+        images,
+        objects,
+        fetcher,
+        receiving: new Slots(IMAGES_RECEIVED_AT_ONCE),
+        memory: new Budget(IMAGE_MEMORY),
+        archive,
+        archiveExpiring,
+        now,
+        log,
+      },
       guard: this.#guard,
       held: this.#held,
       archive,

@@ -78,6 +78,17 @@ export class MemoryObjects {
       hold: (hashes) => {
         for (const hash of hashes) lease(hash);
       },
+      holdPresent: (hashes) => {
+        const texts =
+          Buffer.from(hashes)
+            .toString('hex')
+            .match(/.{128}/g) ?? [];
+        return texts.flatMap((hash, index) => {
+          if (!this.contents.has(hash)) return [index];
+          lease(hash);
+          return [];
+        });
+      },
       open: unsupported,
       close: () => {
         staged.clear();

@@ -4,6 +4,7 @@
  */
 import { dirname } from 'node:path';
 import type { Disk } from './disk.ts';
+import type { GroupSync } from './group-sync.ts';
 import { Turn } from './turn.ts';
 
 export const CHECKSUM_BYTES = 64;
@@ -28,12 +29,16 @@ export function checksumState(file: Uint8Array, gobLength: number, digest: Uint8
 /** A slice of a big file, bytes: what is written in one go. */
 const SLICE = 1024 * 1024;
 
-/** Writes a file whose contents are durable and whose name is not: nothing is left of it if that fails. */
+/**
+ * Writes a file whose contents are durable and whose name is not: nothing is left of it if that fails. `group`: synced
+ * together with others.
+ */
 export async function writeTemporary(
   disk: Disk,
   temporary: string,
   parts: readonly Uint8Array[],
   mode: number,
+  group?: GroupSync,
 ): Promise<void> {
   const fd = disk.open(temporary, 'wx', mode);
   try {
@@ -44,7 +49,7 @@ export async function writeTemporary(
           disk.write(fd, part.subarray(at, at + SLICE));
           if (turn.over()) await turn.next();
         }
-      await disk.sync(fd);
+      await (group ? group.sync(() => disk.sync(fd)) : disk.sync(fd));
     } finally {
       disk.close(fd);
     }

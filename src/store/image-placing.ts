@@ -42,7 +42,7 @@ export async function placeImage(
   const before = store.catalogue.images.get(name);
   let failure: unknown;
   try {
-    await disk.syncPath(dirname(path));
+    await store.sync.sync(() => disk.syncPath(dirname(path)));
   } catch (thrown) {
     failure = thrown;
     if (!before && takeBack(store, path)) {
@@ -72,7 +72,7 @@ async function putThere(
 ): Promise<void> {
   const { disk } = store.options;
   const temporary = store.temporaryPath();
-  await writeTemporary(disk, temporary, parts, FILE_MODE);
+  await writeTemporary(disk, temporary, parts, FILE_MODE, store.sync);
   try {
     clearWay(store, name, path);
     putInPlace(disk, temporary, path);

@@ -1,5 +1,5 @@
 /** Images in IMAGE_DIR, the original's layout: adding, reading, deleting, expiring, directories. */
-import { lstatSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { checkImageName, isImageName } from '../image/names.ts';
@@ -11,6 +11,7 @@ import { Alarm } from './alarm.ts';
 import { Catalogue, type Listener } from './catalogue.ts';
 import { writeWhole } from './checksummed-file.ts';
 import { type Disk, errno } from './disk.ts';
+import { GroupSync } from './group-sync.ts';
 import { makeDirectory, removeDirectory, setOwnerGroup } from './image-directories.ts';
 import { dropReferences, referToAll, referToPresent } from './image-objects.ts';
 import { clearWay, FILE_MODE, healed, placeImage, QUARANTINE } from './image-placing.ts';
@@ -20,6 +21,7 @@ import type { IndexDatabase } from './index-database.ts';
 import { Leftovers } from './leftovers.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
 import type { Reporter } from './reporter.ts';
+import { SharedSync } from './shared-sync.ts';
 import { Trash } from './trash.ts';
 import type { AddImageOptions, EncodedImage, ImageEntry, ImageStore, TrashEntry } from './types.ts';
 
@@ -50,6 +52,9 @@ export class DirectoryImageStore implements ImageStore {
   /** Somebody waits for these: read first. */
   readonly wanted = new Set<string>();
   readonly reader: ImageReader;
+  /** What many images that come at once wait for. */
+  readonly sync: GroupSync;
+  readonly #rootFd: number;
   readonly #locks = new Map<string, Promise<unknown>>();
   /** Names being written, by directory. */
   readonly #writing = new Map<string, number>();
@@ -57,7 +62,11 @@ export class DirectoryImageStore implements ImageStore {
 
   constructor(options: ImageStoreOptions) {
     this.options = options;
-    const { directory, disk, reporter, now } = options;
+    const { directory, disk, objects, reporter, now } = options;
+    this.#rootFd = openSync(directory, 'r');
+    // On one file system with the objects its syncs are shared with them.
+    const together = statSync(directory).dev === statSync(objects.options.directory).dev;
+    this.sync = new GroupSync(together ? objects.sync : new SharedSync(disk, this.#rootFd));
     this.catalogue = new Catalogue((line) => reporter.log(line));
     this.reader = new ImageReader(this, options.readCacheBytes);
     this.alarm = new Alarm(now, (key) => this.#ring(key));
@@ -70,6 +79,7 @@ export class DirectoryImageStore implements ImageStore {
 
   close(): void {
     this.alarm.stop();
+    closeSync(this.#rootFd);
   }
 
   /** Resolves when no change is under way. */

@@ -119,11 +119,10 @@ export class DirectoryObjectStore implements ObjectStore {
     return this.locate(hashBytes(hash, this.#scratch), 0);
   }
 
-  /** As `locateHash`, for uploads: once all is known a file put there by hand may as well be replaced by its equal. */
-  locateForUpload(hash: Hash): number {
-    const bytes = hashBytes(hash, this.#scratch);
-    if (!this.options.isReady()) return this.locate(bytes, 0);
-    const slot = this.table.find(bytes);
+  /** As `locate`, for uploads: once all is known a file put there by hand may as well be replaced by its equal. */
+  locateForUpload(bytes: Uint8Array, at = 0): number {
+    if (!this.options.isReady()) return this.locate(bytes, at);
+    const slot = this.table.find(bytes, at);
     return slot !== 0 && this.table.isPresent(slot) ? slot : 0;
   }
 

@@ -6,6 +6,7 @@ import { openSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
 import { BIG_FILE, closeFile, errno, isUnreadable } from './disk.ts';
 import { commitObjects } from './object-commit.ts';
+import { HASH_BYTES, hashBytes } from './object-hash.ts';
 import { IncomingObject } from './object-incoming.ts';
 import { type DirectoryObjectStore, FILE_MODE } from './object-store.ts';
 import { type Examined, examine, sameFiles } from './object-verify.ts';
@@ -69,6 +70,16 @@ export class DirectoryUpload implements ObjectUpload {
       const slot = this.#store.locateHash(hash);
       if (slot !== 0) this.#lease(slot);
     }
+  }
+
+  holdPresent(hashes: Uint8Array): number[] {
+    const missing: number[] = [];
+    for (let at = 0; at < hashes.length; at += HASH_BYTES) {
+      const slot = this.#store.locateForUpload(hashes, at);
+      if (slot === 0) missing.push(at / HASH_BYTES);
+      else this.#lease(slot);
+    }
+    return missing;
   }
 
   /** Also opens what is staged and not yet committed. */
@@ -140,7 +151,7 @@ export class DirectoryUpload implements ObjectUpload {
     const hash = Bun.SHA512.hash(bytes, 'hex');
     checkExpected(hash, source.expected);
     if (this.#staged.has(hash)) return { hash, added: false };
-    const slot = this.#store.locateForUpload(hash);
+    const slot = this.#store.locateForUpload(hashBytes(hash));
     if (slot !== 0) {
       this.#lease(slot);
       if (this.#store.holdsExactly(hash, bytes)) return this.#already(hash, slot);
@@ -164,7 +175,7 @@ export class DirectoryUpload implements ObjectUpload {
     room: Room,
   ): Promise<PutResult> {
     const { length, expected } = source;
-    const known = expected === undefined ? 0 : this.#store.locateForUpload(expected);
+    const known = expected === undefined ? 0 : this.#store.locateForUpload(hashBytes(expected));
     if (known !== 0) this.#lease(known);
     const incoming = new IncomingObject(this.#store, length, known === 0 ? undefined : expected);
     let path: string | undefined;
@@ -186,7 +197,7 @@ export class DirectoryUpload implements ObjectUpload {
         this.#drop(path, received);
         return { hash, added: false };
       }
-      const slot = known || this.#store.locateForUpload(hash);
+      const slot = known || this.#store.locateForUpload(hashBytes(hash));
       if (slot !== 0) {
         if (known === 0) this.#lease(slot);
         if (await sameFiles(path, this.#store.pathOf(hash))) {

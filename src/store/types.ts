@@ -51,6 +51,8 @@ export interface ObjectUpload {
   commit(): Promise<void>;
   /** Leases objects that are here already, until `close()`: pending replications, images about to be added. */
   hold(hashes: readonly Hash[]): void;
+  /** As `hold` for hashes of 64 bytes each, one behind the other: the indices of those that are not here. */
+  holdPresent(hashes: Uint8Array): number[];
   /** Opens an object of the store or one put here and not yet committed. Throws as `ObjectStore.open`. */
   open(hash: Hash): ObjectReader;
   /** Ends the lease; what was not committed is dropped. */
