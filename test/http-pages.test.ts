@@ -18,6 +18,9 @@ const PAGES = [
 /** Looked at only wide and light, and narrow and dark. */
 const MORE_PAGES = [
   '/listPackages?example.0',
+  '/showFiles?name=example.0',
+  '/showDifferences?name=example.0&with=example.0',
+  '/listTrash',
   '/listImages?name=nothing%22%3E%3Cb%3E',
   '/nothing',
   '/showImage?none',
@@ -114,6 +117,66 @@ describeWithBrowser('pages in a browser', () => {
     await page.getByLabel('Part of the name').fill('<b>nothing');
     await page.getByRole('button', { name: 'Find' }).click();
     await page.getByText('0 images with "<b>nothing" in their names').waitFor();
+    await context.close();
+  }, 60_000);
+
+  test('an image is browsed down to a file, compared, deleted and found in the trash', async () => {
+    const post = async (path: string, type: string, body: string) => {
+      const response = await fetch(server.url + path, {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body,
+      });
+      expect([200, 201]).toContain(response.status);
+      return (await response.json()) as { Hash: string };
+    };
+    // Names that are markup, turn the direction around, or are no UTF-8.
+    const names = ['<img src=x>', 'a\u202eb', '\udcff', 'x'.repeat(255), "&amp;'"];
+    for (const [index, text] of ['first look\n', 'second look\n'].entries()) {
+      const { Hash } = await post('/objects', 'application/octet-stream', text);
+      const inode = { Kind: 'regular', Mode: 0o644, Size: text.length, Hash };
+      const inodes = [
+        { Kind: 'directory', Mode: 0o755, EntryList: [{ Name: 'file', InodeNumber: 1 }] },
+        inode,
+      ];
+      const FileSystem = {
+        InodeTable: Object.fromEntries(inodes.map((one, number) => [number, one])),
+        EntryList: names.map((Name) => ({ Name, InodeNumber: 0 })),
+      };
+      await post(
+        '/rpc/ImageServer.AddImage',
+        'application/json',
+        JSON.stringify({ ImageName: `browsed.${index}`, Image: { FileSystem } }),
+      );
+    }
+    const { page, context, errors } = await visit(browser, `${server.url}/showImage?browsed.1`, VIEWS[2]);
+    await page.getByRole('link', { name: 'Files', exact: true }).click();
+    const shown = await page.locator('tbody td:first-child').allTextContents();
+    expect(shown.map((text) => text.trim())).toEqual([
+      '<img src=x>/',
+      'a\\u202eb/',
+      '\\xff/',
+      `${'x'.repeat(255)}/`,
+      "&amp;'/",
+    ]);
+    const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+    expect(await page.evaluate(overflow)).toBe(0);
+    for (const name of ['\\xff/', 'a\\u202eb/']) {
+      await page.getByRole('link', { name, exact: true }).click();
+      await page.getByRole('link', { name: 'file', exact: true }).click();
+      await page.getByText('second look').waitFor();
+      await page.getByRole('link', { name: 'Root' }).click();
+    }
+    await page.getByRole('link', { name: 'Summary' }).click();
+    expect(await page.getByLabel('Compare with').inputValue()).toBe('browsed.0');
+    await page.getByRole('button', { name: 'Show changes' }).click();
+    await page.getByText('0 added, 0 removed, 5 changed').waitFor();
+    expect(await page.locator('tbody tr').count()).toBe(5);
+    await post('/rpc/ImageServer.DeleteImage', 'application/json', '{"ImageName":"browsed.0"}');
+    await page.goto(`${server.url}/showImage?browsed.0`);
+    await page.getByRole('link', { name: 'can be brought back' }).click();
+    await page.getByRole('cell', { name: 'browsed.0' }).waitFor();
+    expect(errors.filter((error) => !NOT_THERE.test(error))).toEqual([]);
     await context.close();
   }, 60_000);
 

@@ -107,6 +107,9 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
           ...(ready ? [] : ['the directories are being read']),
           ...(ready && empty ? ['nothing has come from the master yet'] : []),
           ...(status ? replicationConcerns(status) : []),
+          ...(stores.objects.space().free < flags.minFreeBytes
+            ? ['uploads are refused: less space than -minFreeBytes is free']
+            : []),
           ...(tls?.warnings() ?? []),
         ],
       };

@@ -1,7 +1,7 @@
 /** What was found damaged and set aside, as a part of the status page. */
 import { Html } from '@elysiajs/html';
 import type { Damage } from '../store/types.ts';
-import { dateText } from './words.ts';
+import { dateText, visible } from './words.ts';
 
 /** Entries shown of a long list, the latest first. */
 const MOST = 50;
@@ -18,7 +18,7 @@ export function damagesPart(damages: readonly Damage[]): JSX.Element {
       </p>
       <ul>
         {latest.slice(0, MOST).map(({ kind, what, reason, at }) => (
-          <li safe>{`${kind} ${what}: ${reason}, ${dateText(at)}`}</li>
+          <li safe>{visible(`${kind} ${what}: ${reason}, ${dateText(at)}`)}</li>
         ))}
         {latest.length > MOST ? <li safe>{`and ${latest.length - MOST} more`}</li> : ''}
       </ul>

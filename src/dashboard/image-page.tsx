@@ -2,19 +2,15 @@
 import { Html } from '@elysiajs/html';
 import { percentEncode } from '../http/percent.ts';
 import { formatBytes } from '../image/format.ts';
-import { parentDirectory } from '../image/paths.ts';
 import { walkTree } from '../image/tree.ts';
 import type { ImageEntry } from '../store/types.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
 import type { Annotation, Image } from '../wire/messages/image.ts';
 import { isZeroTime, toMillis } from '../wire/time.ts';
 import { frame } from './frame.tsx';
+import { filesAddress, imagePage } from './image-frame.tsx';
 import { table } from './tables.tsx';
-import { durationText, timeText } from './words.ts';
-
-function page(title: string, body: unknown): string {
-  return frame({ title, path: '', body: body as string });
-}
+import { attribute, durationText, timeText, visible, visibleLine } from './words.ts';
 
 /** Only links that lead to a web page; anything else a stored URL may say is shown as text. */
 function annotationLink(label: string, path: string, name: string, annotation: Annotation | null): string {
@@ -30,12 +26,12 @@ function annotationLink(label: string, path: string, name: string, annotation: A
   return /^https?:\/\//i.test(annotation.URL)
     ? ((
         <p>
-          <a href={annotation.URL} rel="noreferrer noopener" safe>
+          <a href={attribute(annotation.URL)} rel="noreferrer noopener" safe>
             {label}
           </a>
         </p>
       ) as string)
-    : ((<p safe>{`${label}: ${annotation.URL}`}</p>) as string);
+    : ((<p safe>{`${label}: ${visible(annotation.URL)}`}</p>) as string);
 }
 
 function filterLine(entry: ImageEntry, name: string): string {
@@ -48,35 +44,72 @@ function filterLine(entry: ImageEntry, name: string): string {
   ) as string;
 }
 
+/** A fact with a link where there is something to see. */
+function fact(what: string, text: string, href?: string): string {
+  // Without a link in one piece: scripts look for such lines.
+  if (href === undefined) return (<p safe>{visible(`${what}: ${text}`)}</p>) as string;
+  return (
+    <p>
+      {`${what}: ` as 'safe'}
+      <a href={attribute(href)} rel="noreferrer" safe>
+        {visible(text)}
+      </a>
+    </p>
+  ) as string;
+}
+
 /** What the image says of itself beside the original's lines. */
-function moreFacts(entry: ImageEntry, header: Image): string[] {
-  const tags = [...entry.tags].map(([key, value]) => `${key}=${value}`);
-  const facts: [string, string][] = [
+function moreFacts(entry: ImageEntry, header: Image, sourceIsHere: boolean): string[] {
+  const { SourceImage: source, BuildGitUrl: url } = header;
+  const facts: [string, string, (string | undefined)?][] = [
     ['Created for', entry.createdFor],
     ['Owner users', entry.ownerUsers.join(', ')],
     ['Owner groups', entry.ownerGroups.join(', ')],
-    ['Source image', header.SourceImage],
-    ['Git URL', header.BuildGitUrl],
+    ['Source image', source, sourceIsHere ? `/showImage?${percentEncode(source)}` : undefined],
+    ['Git URL', url, /^https?:\/\//i.test(url) ? url : undefined],
     ['Git branch', entry.buildBranch],
     ['Git commit', entry.buildCommitId],
-    ['Tags', tags.join(', ')],
+    ...[...entry.tags].map(([key, value]): [string, string, string] => [
+      'Tag',
+      value === '' ? key : `${key}=${value}`,
+      `/listImages?tag=${percentEncode(value === '' ? key : `${key}=${value}`)}`,
+    ]),
   ];
-  return facts.filter(([, value]) => value !== '').map(([what, value]) => `${what}: ${value}`);
+  return facts.filter(([, text]) => text !== '').map(([what, text, href]) => fact(what, text, href));
 }
 
-export function showImagePage(entry: ImageEntry, header: Image, now: number): string {
+/** What an image may be compared with: the one before it, or any. */
+function compareForm(entry: ImageEntry, previous: string | undefined): string {
+  return (
+    <form class="filter" method="get" action="/showDifferences" aria-label="Compare">
+      <input type="hidden" name="name" value={attribute(entry.name)} />
+      <label for="with">Compare with</label>
+      <input
+        id="with"
+        type="text"
+        name="with"
+        required
+        value={attribute(previous ?? '')}
+        placeholder="Name of an image"
+      />
+      <button type="submit">Show changes</button>
+    </form>
+  ) as string;
+}
+
+/** Other images that the page mentions, as far as they are here. */
+export interface Relatives {
+  /** The one before it in its directory. */
+  readonly previous: string | undefined;
+  readonly sourceIsHere: boolean;
+}
+
+export function showImagePage(entry: ImageEntry, header: Image, relatives: Relatives, now: number): string {
   const name = percentEncode(entry.name);
   const expires = toMillis(entry.expiresAt);
   const created = toMillis(entry.createdOn);
   const body = (
     <>
-      <h1 safe>{`Information for image: ${entry.name}`}</h1>
-      <nav class="actions" aria-label="This image">
-        <a href={`/listImages?directory=${encodeURIComponent(parentDirectory(entry.name))}`}>Its directory</a>
-        <a href={`/listImage?${name}`}>Files</a>
-        <a href={`/images/${name}?fileSystem=false`}>JSON</a>
-        <a href={`/images/${name}.tar.gz`}>Archive</a>
-      </nav>
       <section class="summary" aria-label="Summary">
         <p>
           Data size: <a href={`/listImage?${name}`}>{formatBytes(entry.dataBytes) as 'safe'}</a>
@@ -104,7 +137,7 @@ export function showImagePage(entry: ImageEntry, header: Image, now: number): st
         )}
         {annotationLink('Release notes', 'listReleaseNotes', name, header.ReleaseNotes) as 'safe'}
         {annotationLink('Build log', 'listBuildLog', name, header.BuildLog) as 'safe'}
-        {entry.createdBy ? <p safe>{`Created by: ${entry.createdBy}`}</p> : ''}
+        {entry.createdBy ? (fact('Created by', entry.createdBy) as 'safe') : ''}
         {isZeroTime(entry.createdOn) ? (
           ''
         ) : (
@@ -117,71 +150,133 @@ export function showImagePage(entry: ImageEntry, header: Image, now: number): st
         ) : (
           ''
         )}
-        {moreFacts(entry, header).map((fact) => (
-          <p safe>{fact}</p>
-        ))}
+        {moreFacts(entry, header, relatives.sourceIsHere) as 'safe'[]}
       </section>
+      {compareForm(entry, relatives.previous) as 'safe'}
+      <p class="actions">
+        <a href={`/images/${name}?fileSystem=false`}>Metadata as JSON</a>
+        <a href={`/images/${name}`}>All as JSON</a>
+        <a href={`/images/${name}.tar.gz`}>Archive (tar.gz)</a>
+      </p>
     </>
   );
-  return page(`image ${entry.name}`, body);
+  return imagePage(
+    entry,
+    '/showImage',
+    `image ${entry.name}`,
+    `Information for image: ${entry.name}`,
+    body as string,
+  );
 }
 
-/** A page that is one preformatted text. */
-export function textPage(title: string, heading: string, text: string): string {
-  return page(
-    title,
-    <>
-      <h1 safe>{heading}</h1>
+/** Which page of an image, and what stands above it. */
+interface Part {
+  readonly path: string;
+  readonly title: string;
+  readonly heading: string;
+}
+
+/** A page that is one preformatted text; `empty` stands there if there is none. */
+export function textPage(entry: ImageEntry, part: Part, text: string, empty = ''): string {
+  const body =
+    text === '' && empty !== '' ? (
+      <p class="faint" safe>
+        {empty}
+      </p>
+    ) : (
       <pre class="listing" tabindex="0" safe>
-        {text}
+        {text.split('\n').map(visibleLine).join('\n')}
       </pre>
-    </>,
-  );
+    );
+  return imagePage(entry, part.path, part.title, part.heading, body as string);
 }
 
 /** As `textPage`, in pieces: for listings of large trees. */
-export function* longTextPage(title: string, heading: string, lines: Iterable<string>): Generator<string> {
-  const [before, after] = textPage(title, heading, LINES_HERE).split(LINES_HERE) as [string, string];
+export function* longTextPage(entry: ImageEntry, part: Part, lines: Iterable<string>): Generator<string> {
+  const [before, after] = textPage(entry, part, LINES_HERE).split(LINES_HERE) as [string, string];
   yield before;
-  for (const line of lines) yield `${Html.escapeHtml(line)}\n`;
+  for (const line of lines) yield `${Html.escapeHtml(visibleLine(line))}\n`;
   yield after;
 }
-const LINES_HERE = '\u0000';
+/** Stands for the lines; nobody can give it as a name. */
+const LINES_HERE = crypto.randomUUID();
 
-export function packagesPage(name: string, packages: Image['Packages']): string {
-  const escaped = percentEncode(name);
+export function packagesPage(entry: ImageEntry, packages: Image['Packages']): string {
+  const escaped = percentEncode(entry.name);
   const rows = packages.map((one) => [
     { text: one.Name },
     { text: one.Version },
     { text: formatBytes(one.Size), number: true },
   ]);
-  return page(
-    `image ${name} packages`,
+  const body = (
     <>
-      <h1 safe>{`Packages in image: ${name}`}</h1>
       <p>
         <a href={`/listPackages?${escaped}&output=text`}>text</a>{' '}
         <a href={`/listPackages?${escaped}&output=json`}>json</a>
       </p>
-      {table('Packages', ['Name', 'Version', 'Size'], rows) as 'safe'}
-    </>,
+      {rows.length > 0 ? (
+        (table('Packages', ['Name', 'Version', 'Size'], rows) as 'safe')
+      ) : (
+        <p class="faint">The image has no list of packages.</p>
+      )}
+    </>
+  );
+  return imagePage(
+    entry,
+    '/listPackages',
+    `image ${entry.name} packages`,
+    `Packages in image: ${entry.name}`,
+    body as string,
   );
 }
 
-export function computedPage(name: string, tree: FileSystem | null): string {
+export function computedPage(entry: ImageEntry, tree: FileSystem | null): string {
   const rows = [];
   for (const { path, inode } of tree ? walkTree(tree) : [])
-    if (inode.Kind === 'computed') rows.push([{ text: path }, { text: inode.Source }]);
-  return page(
-    `image ${name} computed inodes`,
-    <>
-      <h1 safe>{`Computed files for image: ${name}`}</h1>
-      {table('Computed files', ['Filename', 'Data Source'], rows) as 'safe'}
-    </>,
+    if (inode.Kind === 'computed')
+      rows.push([{ text: path, href: filesAddress(entry.name, path) }, { text: inode.Source }]);
+  const body =
+    rows.length > 0
+      ? table('Computed files', ['Filename', 'Data Source'], rows)
+      : ((<p class="faint">The image has no computed files.</p>) as string);
+  return imagePage(
+    entry,
+    '/listComputedInodes',
+    `image ${entry.name} computed inodes`,
+    `Computed files for image: ${entry.name}`,
+    body,
   );
 }
 
-/** A page that says one thing. */
-export function messagePage(text: string): string {
-  return page(text, <p safe>{text}</p>);
+/** A page that says one thing about an image that is here. */
+export function notePage(entry: ImageEntry, path: string, text: string): string {
+  return imagePage(entry, path, `image ${entry.name}`, text, '');
+}
+
+/** What is shown in place of an image that is not here. `deleted`: it can be brought back. */
+export function unknownImagePage(name: string, deleted: boolean): string {
+  const base = name.slice(name.lastIndexOf('/') + 1).replace(/\.\d+$/, '');
+  const body = (
+    <>
+      <h1 safe>{visible(`Image: ${name} UNKNOWN!`)}</h1>
+      {deleted ? (
+        <p>
+          It was deleted and <a href="/listTrash">can be brought back</a>.
+        </p>
+      ) : (
+        ''
+      )}
+      <p>
+        {base === '' ? (
+          ''
+        ) : (
+          <>
+            <a href={`/listImages?name=${encodeURIComponent(base.toWellFormed())}`}>Images of such a name</a>,{' '}
+          </>
+        )}
+        <a href="/listImages">all images</a>
+      </p>
+    </>
+  );
+  return frame({ title: 'unknown image', path: '', body: body as string });
 }

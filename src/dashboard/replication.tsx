@@ -2,7 +2,7 @@
 import { Html } from '@elysiajs/html';
 import { formatBytes } from '../image/format.ts';
 import type { ReplicationStatus } from '../methods/services.ts';
-import { dateText, durationText } from './words.ts';
+import { dateText, durationText, visible } from './words.ts';
 
 /** Names shown of a long list. */
 const MOST = 50;
@@ -36,7 +36,7 @@ function list(title: string, entries: readonly string[], advice: string): JSX.El
       <p safe>{advice}</p>
       <ul>
         {entries.slice(0, MOST).map((entry) => (
-          <li safe>{entry}</li>
+          <li safe>{visible(entry)}</li>
         ))}
         {entries.length > MOST ? <li safe>{`and ${entries.length - MOST} more`}</li> : ''}
       </ul>
@@ -50,7 +50,7 @@ export function replicationPart(status: ReplicationStatus): JSX.Element {
       {status.archive ? <p safe>Archive mode: deletions of the master are not followed</p> : ''}
       <ul class="facts">
         {facts(status).map(([name, value]) => (
-          <li safe>{`${name}: ${value}`}</li>
+          <li safe>{visible(`${name}: ${value}`)}</li>
         ))}
       </ul>
       {list(

@@ -5,7 +5,7 @@ import { formatBytes } from '../image/format.ts';
 import { damagesPart } from './damages.tsx';
 import { frame } from './frame.tsx';
 import { replicationPart } from './replication.tsx';
-import { dateText, durationText, percentText } from './words.ts';
+import { dateText, durationText, percentText, visibleLine } from './words.ts';
 
 /** GetObjects calls at a time, as the original has it; ours does not make callers wait. */
 const SLOTS = 100;
@@ -87,7 +87,7 @@ export function statusPage(deps: HttpDeps): () => string {
             <span
               class="detail"
               safe
-            >{`, consuming ${formatBytes(totals.bytes)} (FS is ${percentText(space.capacity - space.free, space.capacity)} full)`}</span>
+            >{`, consuming ${formatBytes(totals.bytes)} (FS is ${percentText(space.capacity - space.free, space.capacity)} full), ${formatBytes(space.free)} free`}</span>
           </p>
           <p class="tile">
             Number of unreferenced objects: <span class="figure">{totals.unreferencedObjects}</span>
@@ -100,7 +100,9 @@ export function statusPage(deps: HttpDeps): () => string {
         <section aria-label="Activity">
           {master ? <p safe>{`Replication master: ${master.address}`}</p> : ''}
           <p safe>{`Replication clients: ${activity.updateListeners}`}</p>
-          <p safe>{`Deleted images that can be brought back: ${images.trash().length}`}</p>
+          <p>
+            Deleted images that can be brought back: <a href="/listTrash">{images.trash().length}</a>
+          </p>
           <p safe>{`GetObjects() RPC slots: ${activity.getObjects} out of ${SLOTS}`}</p>
           <p>
             <a href="/swagger">API</a>: try every call out in the browser
@@ -113,9 +115,13 @@ export function statusPage(deps: HttpDeps): () => string {
           ))}
         </ul>
         <h2 id="logs">Logs:</h2>
-        <pre class="log" tabindex="0" safe>
-          {log.join('\n')}
-        </pre>
+        {log.length === 0 ? (
+          <p class="faint">Nothing was logged yet.</p>
+        ) : (
+          <div class="log" tabindex="0" role="log" aria-labelledby="logs">
+            <pre safe>{log.map(visibleLine).join('\n')}</pre>
+          </div>
+        )}
         <footer safe>{`Page generated at: ${dateText(now)} with imageserver ${deps.version}`}</footer>
       </>
     );

@@ -1,4 +1,5 @@
 /** Times and durations for people, in the original's spelling. */
+import { Html } from '@elysiajs/html';
 import type { GoTime } from '../wire/time.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -29,4 +30,32 @@ export function durationText(milliseconds: number): string {
 
 export function percentText(part: number, whole: number): string {
   return `${(whole > 0 ? (100 * part) / whole : 0).toFixed(1)}%`;
+}
+
+/** Controls, marks that turn the direction of text around, bytes that are not UTF-8. */
+const UNSEEN = /[\p{Cc}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]/gu;
+
+/** A name in which everything can be seen: what would hide or reorder the rest of it is spelled out. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, (char) => {
+    const code = char.charCodeAt(0);
+    // Bytes that are not UTF-8 stand in our texts as U+DC80 to U+DCFF.
+    if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: terminals' colours begin with one
+const COLOUR = /\u001b\[[0-9;]*[A-Za-z]/g;
+
+/** A value of an attribute; JSX itself would leave `&` as it is. */
+export function attribute(text: string): string {
+  return Html.escapeHtml(text);
+}
+
+/** A line of a log or listing: as `visible`, with tabs, and without what only terminals understand. */
+export function visibleLine(line: string): string {
+  return line.replace(COLOUR, '').replace(/\r$/, '').split('\t').map(visible).join('\t');
 }

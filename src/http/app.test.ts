@@ -207,6 +207,11 @@ describe('pages', () => {
         `/listPackages?${name}`,
         `/listReleaseNotes?${name}`,
         `/listComputedInodes?${name}`,
+        `/showFiles?name=${name}`,
+        `/showFiles?name=${name}&path=/file0`,
+        `/showDifferences?name=${name}&with=${name}`,
+        `/listImages?name=${name}`,
+        `/listTrash`,
         '/showImage?<b>no</b>',
       ]) {
         const response = await app.ask(path);

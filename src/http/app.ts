@@ -2,7 +2,7 @@
  * The HTTP application: one plugin for each concern, behind one entrance. The front calls it through `createHandler`.
  */
 import { Elysia } from 'elysia';
-import { pages } from '../dashboard/pages.tsx';
+import { pages } from '../dashboard/pages.ts';
 import { problemPage } from '../dashboard/problem-page.tsx';
 import { assets } from './assets.ts';
 import type { HttpDeps } from './deps.ts';

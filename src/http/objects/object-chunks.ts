@@ -26,6 +26,13 @@ export async function readObject(object: ObjectReader): Promise<Uint8Array> {
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
 }
 
+/** The first bytes of an open object, at most `limit`. */
+export async function readStart(object: ObjectReader, limit: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafe(Math.min(limit, object.size));
+  const { bytesRead } = await readAt(object.fd, bytes, 0, bytes.length, 0);
+  return bytes.subarray(0, bytesRead);
+}
+
 /** Gathers small chunks into larger ones. */
 export async function* gather(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let waiting: Uint8Array[] = [];
