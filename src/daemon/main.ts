@@ -6,9 +6,13 @@ import { VERSION } from '../version.ts';
 import { environmentArgs } from './environment.ts';
 import { DAEMON_FLAGS, type DaemonFlags } from './flags.ts';
 import { startDaemon } from './run.ts';
+import { serviceManager } from './service-manager.ts';
 import { startProblem } from './start-problem.ts';
 
 const FLAG_FILES = ['/etc/imageserver/flags.default', '/etc/imageserver/flags.extra'];
+
+// Whoever reads help or a unit may leave early, such as `head`: no reason to end with a trace.
+process.stdout.on('error', () => undefined);
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -26,7 +30,8 @@ function readFlags(args: readonly string[]): DaemonFlags {
 const USAGE = `Usage: imageserver [flags...]                 serve
        imageserver init [flags...]            make directories, a CA and a server certificate
        imageserver certificate [flags...]     make a certificate for a user or another server
-       imageserver help [init|certificate]
+       imageserver unit [flags...]            print a unit for systemd
+       imageserver help [init|certificate|unit]
        imageserver version
 The programs imagetool and objecttool are the same file under other names (imageserver imagetool ...).`;
 
@@ -39,6 +44,10 @@ const COMMANDS: Record<string, (args: readonly string[]) => Promise<number>> = {
   async certificate(args) {
     const { TERMINAL } = await import('./commands/command.ts');
     return (await import('./commands/certificate.ts')).certificateCommand(args, TERMINAL);
+  },
+  async unit(args) {
+    const { TERMINAL } = await import('./commands/command.ts');
+    return (await import('./commands/unit.ts')).unitCommand(args, TERMINAL);
   },
   async help([name]) {
     if (name !== undefined && name !== 'help') return runCommand(name, ['-h']);
@@ -83,11 +92,15 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   let reload: () => void = () => undefined;
   process.on('SIGHUP', () => reload());
   try {
+    const manager = serviceManager(process.env, say);
     const daemon = await startDaemon(flags);
     reload = daemon.reload;
+    manager.ready('The port is open; the directories are being read');
     await daemon.ready;
+    manager.status('Ready');
     say(`Ready on ${flags.listenAddress}:${daemon.port}`);
     if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+    manager.stopping();
     await daemon.close();
     return 0;
   } catch (thrown) {

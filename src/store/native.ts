@@ -3,12 +3,8 @@
  * flock(2). Where the library cannot be loaded both say so and the callers do without.
  */
 import { dlopen, FFIType } from 'bun:ffi';
+import { C_LIBRARIES } from '../c-library.ts';
 
-const LIBRARIES = [
-  'libc.so.6',
-  'libc.so',
-  `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`,
-];
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 /** How long to wait for the worker's first answer before doing without it, ms. */
@@ -16,12 +12,12 @@ const START_MS = 10_000;
 
 function libraryWith(symbol: 'flock' | 'syncfs'): string | undefined {
   const args = symbol === 'flock' ? [FFIType.i32, FFIType.i32] : [FFIType.i32];
-  for (const name of LIBRARIES) {
+  for (const name of C_LIBRARIES) {
     try {
       dlopen(name, { [symbol]: { args, returns: FFIType.i32 } }).close();
       return name;
     } catch {
-      // The next name may do: which one exists depends on the distribution.
+      // The next name may do.
     }
   }
   return undefined;

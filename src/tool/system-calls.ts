@@ -1,11 +1,7 @@
 /** System calls that the runtime does not offer: device nodes and times with nanoseconds. */
 import { dlopen, FFIType, read } from 'bun:ffi';
+import { C_LIBRARIES } from '../c-library.ts';
 
-const LIBRARIES = [
-  'libc.so.6',
-  'libc.so',
-  `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`,
-];
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const ERRORS: Readonly<Record<number, string>> = {
@@ -31,12 +27,12 @@ function load(library: string) {
 let loaded: ReturnType<typeof load> | undefined;
 
 function libc(): ReturnType<typeof load> {
-  for (const library of LIBRARIES) {
+  for (const library of C_LIBRARIES) {
     if (loaded) break;
     try {
       loaded = load(library);
     } catch {
-      // The next name may do: which one exists depends on the distribution.
+      // The next name may do.
     }
   }
   if (!loaded) throw new Error('the C library cannot be loaded: no device nodes and no file times');
