@@ -30,8 +30,9 @@ function readFlags(args: readonly string[]): DaemonFlags {
 const USAGE = `Usage: imageserver [flags...]                 serve
        imageserver init [flags...]            make directories, a CA and a server certificate
        imageserver certificate [flags...]     make a certificate for a user or another server
+       imageserver check [flags...]           read everything while no server runs, name what is damaged
        imageserver unit [flags...]            print a unit for systemd
-       imageserver help [init|certificate|unit]
+       imageserver help [init|certificate|check|unit]
        imageserver version
 The programs imagetool and objecttool are the same file under other names (imageserver imagetool ...).`;
 
@@ -44,6 +45,10 @@ const COMMANDS: Record<string, (args: readonly string[]) => Promise<number>> = {
   async certificate(args) {
     const { TERMINAL } = await import('./commands/command.ts');
     return (await import('./commands/certificate.ts')).certificateCommand(args, TERMINAL);
+  },
+  async check(args) {
+    const { TERMINAL } = await import('./commands/command.ts');
+    return (await import('./commands/check.ts')).checkCommand(args, TERMINAL);
   },
   async unit(args) {
     const { TERMINAL } = await import('./commands/command.ts');

@@ -304,6 +304,8 @@ export interface Stores {
     progress(): ScrubProgress;
     /** Checks everything once; `bytesPerSecond` 0 = as fast as it goes. */
     run(bytesPerSecond?: number): Promise<void>;
+    /** Everything, from the beginning, as fast as it goes. */
+    runWhole(): Promise<void>;
   };
   progress(): StoreProgress;
   damages(): Damage[];
