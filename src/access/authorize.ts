@@ -4,6 +4,7 @@ import { type Certificate, parseCertificate } from './certificate.ts';
 import { DerError } from './der.ts';
 import { anchorsOf, identify, type Trust } from './identify.ts';
 import { type Identity, STRANGER } from './identity.ts';
+import { sessionCertificates } from './session-certificates.ts';
 import { verifyChains } from './verify.ts';
 
 /** Who the peer is, or why it is sent away; `who` names it for the log as far as it is known. */
@@ -34,6 +35,12 @@ function presentedBy(socket: TLSSocket): Buffer[] {
   return list;
 }
 
+function keyOf(presented: readonly Uint8Array[]): string {
+  const hasher = new Bun.CryptoHasher('sha256');
+  for (const raw of presented) hasher.update(`${raw.length}:`).update(raw);
+  return hasher.digest('base64');
+}
+
 /** What the leaf calls itself, for the log; it proves nothing. */
 function nameOf(leaf: Certificate): string {
   return `${JSON.stringify(leaf.commonName)} serial ${leaf.serial} fingerprint ${leaf.fingerprint}`;
@@ -54,18 +61,33 @@ export class Authorizer {
   }
 
   authorize(socket: TLSSocket, required: boolean, now = Date.now()): Authorization {
-    return this.examine(presentedBy(socket), required, now);
+    const session = sessionCertificates(socket.getSession() ?? new Uint8Array(0));
+    const key = keyOf(session);
+    const known = this.#known(key, now);
+    if (known) return { identity: known };
+    const presented = presentedBy(socket);
+    // The runtime adds a CA of ours to the intermediates that it is shown.
+    const same = session.length > 0 && session.every((raw, index) => presented[index]?.equals(raw));
+    return this.examine(presented, required, now, same ? key : undefined);
   }
 
-  /** As `authorize`, on raw certificates, leaf first. */
-  examine(presented: readonly Uint8Array[], required: boolean, now: number): Authorization {
+  /** Whoever showed just these certificates before, while nothing about them changes. */
+  #known(key: string, now: number): Identity | undefined {
+    const known = this.#remembered.get(key);
+    return known && now < known.until ? known.identity : undefined;
+  }
+
+  /** As `authorize`, on raw certificates, leaf first; `key` is what the outcome is remembered by. */
+  examine(
+    presented: readonly Uint8Array[],
+    required: boolean,
+    now: number,
+    key = keyOf(presented),
+  ): Authorization {
     if (presented.length === 0)
       return required ? { refused: 'no client certificate', who: 'nobody' } : { identity: STRANGER };
-    const hasher = new Bun.CryptoHasher('sha256');
-    for (const raw of presented) hasher.update(`${raw.length}:`).update(raw);
-    const key = hasher.digest('base64');
-    const known = this.#remembered.get(key);
-    if (known && now < known.until) return { identity: known.identity };
+    const known = this.#known(key, now);
+    if (known) return { identity: known };
     let certificates: Certificate[] = [];
     try {
       certificates = presented.map(parseCertificate);

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, setSystemTime, test } from 'bun:test';
+import { afterAll, describe, expect, setSystemTime, spyOn, test } from 'bun:test';
 import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -42,6 +42,8 @@ install(server, [ca]);
 interface Met {
   readonly authorization?: Authorization;
   readonly reused?: boolean;
+  /** From the record of the session alone. */
+  readonly recognised?: boolean;
   readonly error?: string;
 }
 
@@ -61,10 +63,13 @@ async function listen(options: { timeoutMs?: number; required?: boolean } = {}) 
       raw.pause();
       raw.unshift(first);
       try {
-        const secure = await tls.handshake(raw, { timeoutMs: options.timeoutMs ?? 2000 });
+        const { timeoutMs = 2000 } = options;
+        const secure = await tls.handshake(raw, { timeoutMs });
+        const ask = spyOn(secure, 'getPeerCertificate');
         tell({
           authorization: tls.authorize(secure, { required: options.required ?? true }),
           reused: secure.isSessionReused(),
+          recognised: ask.mock.calls.length === 0,
         });
         secure.pipe(secure);
       } catch (error) {
@@ -119,6 +124,26 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', (version) => {
     expect(second.met.reused).toBe(true);
     expect(second.met.authorization).toEqual(first.met.authorization as Authorization);
     second.socket.destroy();
+  });
+
+  test('a client that came before is recognised, with the same certificates only', async () => {
+    const port = await listen();
+    const sub = await makeAuthority('Sub', ca, { methods: ['Sub.Method'] });
+    const leaf = await makeClient('ivan', sub, { usages: ['any'] });
+    const pair = { cert: leaf.cert + sub.cert, key: leaf.key };
+    const visits = [];
+    for (const who of [pair, pair, alice, alice, { ...pair, cert: leaf.cert }]) {
+      const { socket, met } = await visit(port, { ...only, ...who });
+      socket.destroy();
+      visits.push([met.recognised, userOf(met)]);
+    }
+    expect(visits).toMatchObject([
+      [false, 'ivan'],
+      [true, 'ivan'],
+      [false, 'alice'],
+      [true, 'alice'],
+      [false, { refused: 'issued by an unknown CA', who: expect.any(String) }],
+    ]);
   });
 
   test('the intermediate of a resumed session is still there', async () => {
