@@ -53,9 +53,18 @@ function headersAreSound(lines: readonly string[]): boolean {
 
 /** Reads a CONNECT request; undefined until it is complete, a refusal if it is malformed or too long. */
 export function parseConnect(bytes: Uint8Array): ConnectRequest | Refusal | undefined {
-  const length = headEnd(bytes.subarray(0, MAX_CONNECT));
+  const length = headEnd(bytes.length > MAX_CONNECT ? bytes.subarray(0, MAX_CONNECT) : bytes);
   if (length === 0) return bytes.length >= MAX_CONNECT ? { status: 400 } : undefined;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1');
+  if (text !== last.text) last = { text, parsed: parseHead(text) };
+  return last.parsed;
+}
+
+/** The request that came last, and what came of it: clients of one kind all send the same. */
+let last: { text: string; parsed: ConnectRequest | Refusal } = { text: '', parsed: { status: 400 } };
+
+function parseHead(text: string): ConnectRequest | Refusal {
+  const { length } = text;
   const [line = '', ...headers] = text.replace(/[\r\n]+$/, '').split(/\r?\n/);
   const [, target, version] = /^CONNECT ([!-~]+) HTTP\/(\d\.\d)$/.exec(line) ?? [];
   if (!target?.startsWith('/') || !headersAreSound(headers)) return { status: 400 };
@@ -142,5 +151,5 @@ export function refusalOf(path: string, situation: Situation): Refusal | undefin
 
 /** `?doNotUseMethodPowers=true`: the client gives up what its certificate grants. */
 export function givesUpPowers(query: string): boolean {
-  return new URLSearchParams(query).get('doNotUseMethodPowers')?.toLowerCase() === 'true';
+  return query !== '' && new URLSearchParams(query).get('doNotUseMethodPowers')?.toLowerCase() === 'true';
 }

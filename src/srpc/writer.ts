@@ -10,6 +10,8 @@ import { canSendfile, trySendfile } from './sendfile.ts';
 
 /** Size of the buffers in which small pieces are gathered. */
 const SLAB = 64 * 1024;
+/** Up to so many bytes in a slab are copied when they are sent over TLS. */
+const SHORT = 2 * 1024;
 /** Slabs kept for reuse by all connections. */
 const SPARE_SLABS = 32;
 /** Pieces of at least this size are not copied into a slab. */
@@ -114,12 +116,15 @@ export class SocketWriter {
   #emit(): void {
     const slab = this.#slab;
     if (!slab || this.#used === 0) return;
-    const data = slab.subarray(0, this.#used);
+    let data = slab.subarray(0, this.#used);
+    // TLS takes what it is given later: a copy of what is short, so that the slab can be used again at once.
+    const copied = !this.plain && this.#used <= SHORT;
+    if (copied) data = Buffer.from(data);
     this.#slab = undefined;
     this.#used = 0;
     this.#send(data);
     // A socket that has taken everything holds on to nothing.
-    if (this.#socket.writableLength === 0 && spare.length < SPARE_SLABS) spare.push(slab);
+    if ((copied || this.#socket.writableLength === 0) && spare.length < SPARE_SLABS) spare.push(slab);
   }
 
   #send(data: Uint8Array): void {
