@@ -6,17 +6,17 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
 import { BIG_FILE, isUnreadable } from './disk.ts';
 import { type DirectoryObjectStore, FILE_MODE } from './object-store.ts';
+import { SLICE, type StreamHash, streamHash } from './stream-hash.ts';
 import { Turn } from './turn.ts';
 import type { Hash } from './types.ts';
 
-const SLICE = 512 * 1024;
 /** Written bytes are pushed to the disk this often, so that a sync never has more than this before it. */
 const FLUSH_BYTES = 32 * 1024 * 1024;
 
 export class IncomingObject {
   readonly #store: DirectoryObjectStore;
   readonly #length: number | undefined;
-  readonly #hasher = new Bun.CryptoHasher('sha512');
+  readonly #hash: StreamHash;
   readonly #turn = new Turn();
   readonly #existing: string | undefined;
   #existingFd = -1;
@@ -31,6 +31,7 @@ export class IncomingObject {
   constructor(store: DirectoryObjectStore, length: number | undefined, existing: Hash | undefined) {
     this.#store = store;
     this.#length = length;
+    this.#hash = streamHash(length);
     this.#existing = existing === undefined ? undefined : store.pathOf(existing);
     if (this.#existing === undefined) return;
     try {
@@ -45,16 +46,17 @@ export class IncomingObject {
       throw new ImageServerError('INVALID_REQUEST', 'more data than announced');
     for (let at = 0; at < chunk.length; at += SLICE) {
       const slice = chunk.subarray(at, at + SLICE);
-      this.#hasher.update(slice);
+      const hashing = this.#hash.update(slice);
       if (this.#existingFd < 0 || !this.#equalSoFar(slice)) this.#write(slice);
       this.received += slice.length;
+      if (hashing) await hashing;
       if (this.#turn.over()) await this.#turn.next();
     }
     if (this.#unflushed >= FLUSH_BYTES) await this.#flush();
   }
 
-  digest(): Hash {
-    return this.#hasher.digest('hex');
+  digest(): Hash | Promise<Hash> {
+    return this.#hash.digest();
   }
 
   /** The temporary file, durable; undefined if the bytes are just those of the existing object. */
@@ -79,6 +81,7 @@ export class IncomingObject {
 
   /** Leaves nothing behind; does nothing after `finish`. */
   abandon(): void {
+    this.#hash.abandon();
     this.#closeExisting();
     const { disk, reporter } = this.#store.options;
     const fd = this.#fd;

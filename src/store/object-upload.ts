@@ -189,7 +189,7 @@ export class DirectoryUpload implements ObjectUpload {
       const { received } = incoming;
       if (received < (length ?? 0)) throw unexpectedEnd();
       if (received === 0) throw noBytes();
-      const hash = incoming.digest();
+      const hash = await incoming.digest();
       checkExpected(hash, expected);
       path = await incoming.finish();
       if (path === undefined) return this.#already(hash, known);
