@@ -61,6 +61,17 @@ const cases: Case[] = [
     survives: false,
     check: (_stores, place) => expect(readFileSync(x(place)).length).toBe(100),
   },
+  // Root reads everything.
+  ...(process.getuid?.() === 0
+    ? []
+    : [
+        {
+          what: 'an image that may not be read',
+          damage: (place: Place) => chmodSync(x(place), 0),
+          reported: [['image', 'd/x']] as [string, string][],
+          survives: false,
+        },
+      ]),
   {
     what: 'an image with flipped bits',
     damage(place) {
