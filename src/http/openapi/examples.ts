@@ -5,7 +5,7 @@ import { EXAMPLE_HASH } from './operation.ts';
 type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 
 /** An image of one empty file, which needs no object: it can be added to any server. */
-const EXAMPLE_IMAGE: Json = {
+export const EXAMPLE_IMAGE: Json = {
   Filter: { FilterLines: ['/var/log/.*'] },
   FileSystem: {
     InodeTable: {

@@ -92,7 +92,7 @@ function answerOf(method: Method): Answer {
             'From the server: the chunks, then the reply as one line of JSON. To the server: the reply.',
           content: {
             'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
-            ...JSON_OF(messageSchema(method.reply)),
+            ...JSON_OF(messageSchema(method.reply), exampleOf(method.reply, method.name)),
           },
         };
       const reply = method.name === 'ObjectServer.AddObjects' ? AddObjectsReply : GetObjectsReply;
