@@ -2,6 +2,7 @@
 
 import { ImageServerError } from '../errors.ts';
 import type { CatalogueEvent, ImageEntry } from '../store/types.ts';
+import type { Directory } from '../wire/messages/image.ts';
 import { ImageUpdate, Operation } from '../wire/messages/imageserver.ts';
 import { defineStream } from './method.ts';
 import { listening } from './old-replicas.ts';
@@ -14,14 +15,17 @@ const END_OF_LIST: ImageUpdate = Object.freeze({ Name: '', Directory: null, Oper
 /** One update object per event, shared by all listeners, so that the transport encodes it once. */
 const updates = new WeakMap<CatalogueEvent, ImageUpdate>();
 
-/** The same for the images of the list: when a fleet comes back at once, its lists are the same. */
-const listed = new WeakMap<ImageEntry, ImageUpdate>();
+/** The same for what the list names: when a fleet comes back at once, its lists are the same. */
+const listed = new WeakMap<ImageEntry | Directory, ImageUpdate>();
 
-function listedUpdateOf(entry: ImageEntry): ImageUpdate {
-  let update = listed.get(entry);
+function listedUpdateOf(what: ImageEntry | Directory): ImageUpdate {
+  let update = listed.get(what);
   if (!update) {
-    update = { Name: entry.name, Directory: null, Operation: Operation.AddImage };
-    listed.set(entry, update);
+    update =
+      'Metadata' in what
+        ? { Name: '', Directory: what, Operation: Operation.MakeDirectory }
+        : { Name: what.name, Directory: null, Operation: Operation.AddImage };
+    listed.set(what, update);
   }
   return update;
 }
@@ -72,8 +76,7 @@ export const getImageUpdates = defineStream({
     services.log(`New image replication client connected from: ${call.peer}`);
     try {
       const entries = [...services.images.entries()];
-      for (const directory of services.images.directories())
-        yield { Name: '', Directory: directory, Operation: Operation.MakeDirectory };
+      for (const directory of services.images.directories()) yield listedUpdateOf(directory);
       for (const entry of entries) yield listedUpdateOf(entry);
       yield END_OF_LIST;
       services.log('Finished sending initial image list to replication client');

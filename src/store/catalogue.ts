@@ -15,19 +15,30 @@ interface DirectoryState {
 export type Listener = (event: CatalogueEvent) => void;
 type UnnumberedEvent = CatalogueEvent extends infer E ? (E extends E ? Omit<E, 'sequence'> : never) : never;
 
+/** Version order, with the difference between `a1` and `a01` that it does not see. */
+function compareNames(a: string, b: string): number {
+  return compareVersions(a, b) || (a < b ? -1 : Number(a > b));
+}
+
 function compareAge(a: ImageEntry, b: ImageEntry): number {
   const left = a.createdOn.unixNanos;
   const right = b.createdOn.unixNanos;
-  return left < right ? -1 : left > right ? 1 : compareVersions(a.name, b.name);
+  return left < right ? -1 : left > right ? 1 : compareNames(a.name, b.name);
 }
 
-/** Where `entry` is or belongs in the list. */
-function position(images: readonly ImageEntry[], entry: ImageEntry): number {
+/** The root first, then in version order, which puts parents before children. */
+function compareDirectories(a: Directory, b: Directory): number {
+  if (a.Name === '.' || b.Name === '.') return Number(b.Name === '.') - Number(a.Name === '.');
+  return compareNames(a.Name, b.Name);
+}
+
+/** Where `item` is or belongs in the list. */
+function position<T>(list: readonly T[], item: T, compare: (a: T, b: T) => number): number {
   let low = 0;
-  let high = images.length;
+  let high = list.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (compareAge(images[middle] as ImageEntry, entry) < 0) low = middle + 1;
+    if (compare(list[middle] as T, item) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -36,6 +47,8 @@ function position(images: readonly ImageEntry[], entry: ImageEntry): number {
 export class Catalogue {
   readonly images = new Map<string, ImageRecord>();
   readonly #directories = new Map<string, DirectoryState>();
+  /** Kept in order once somebody has asked; a new array for each change, others may be reading the old one. */
+  #sorted: readonly Directory[] | undefined;
   readonly #listeners = new Set<Listener>();
   readonly #log: (line: string) => void;
   #listing: Uint8Array | undefined;
@@ -52,7 +65,7 @@ export class Catalogue {
     else this.#listing = undefined;
     this.images.set(name, record);
     const { images } = this.#directories.get(parentDirectory(name)) as DirectoryState;
-    images.splice(position(images, record.entry), 0, record.entry);
+    images.splice(position(images, record.entry, compareAge), 0, record.entry);
   }
 
   remove(name: string): void {
@@ -65,7 +78,7 @@ export class Catalogue {
 
   #takeOut(entry: ImageEntry): void {
     const images = this.#directories.get(parentDirectory(entry.name))?.images ?? [];
-    const at = position(images, entry);
+    const at = position(images, entry, compareAge);
     if (images[at] === entry) images.splice(at, 1);
   }
 
@@ -94,17 +107,24 @@ export class Catalogue {
 
   putDirectory(name: string, ownerGroup: string): void {
     const state = this.#directories.get(name);
-    if (state) {
-      state.ownerGroup = ownerGroup;
-      return;
+    if (state) state.ownerGroup = ownerGroup;
+    else {
+      this.#directories.set(name, { ownerGroup, images: [], subdirectories: 0 });
+      if (name !== '.') (this.#directories.get(parentDirectory(name)) as DirectoryState).subdirectories++;
     }
-    this.#directories.set(name, { ownerGroup, images: [], subdirectories: 0 });
-    if (name !== '.') (this.#directories.get(parentDirectory(name)) as DirectoryState).subdirectories++;
+    const directory = { Name: name, Metadata: { OwnerGroup: ownerGroup } };
+    this.#sorted &&= this.#sorted.toSpliced(this.#positionOf(directory), state ? 1 : 0, directory);
   }
 
   removeDirectory(name: string): void {
     if (!this.#directories.delete(name)) return;
     (this.#directories.get(parentDirectory(name)) as DirectoryState).subdirectories--;
+    const gone = { Name: name, Metadata: { OwnerGroup: '' } };
+    this.#sorted &&= this.#sorted.toSpliced(this.#positionOf(gone), 1);
+  }
+
+  #positionOf(directory: Directory): number {
+    return position(this.#sorted ?? [], directory, compareDirectories);
   }
 
   isEmptyDirectory(name: string): boolean {
@@ -112,10 +132,13 @@ export class Catalogue {
     return state !== undefined && state.images.length === 0 && state.subdirectories === 0;
   }
 
-  /** The root first, then in version order, which puts parents before children. */
-  directories(): Directory[] {
-    const names = [...this.#directories.keys()].filter((name) => name !== '.').sort(compareVersions);
-    return ['.', ...names].map((Name) => ({ Name, Metadata: { OwnerGroup: this.ownerGroup(Name) ?? '' } }));
+  /** The root first, then in version order. */
+  directories(): readonly Directory[] {
+    this.#sorted ??= Array.from(this.#directories, ([Name, { ownerGroup }]) => ({
+      Name,
+      Metadata: { OwnerGroup: ownerGroup },
+    })).sort(compareDirectories);
+    return this.#sorted;
   }
 
   subscribe(listener: Listener): () => void {

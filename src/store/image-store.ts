@@ -365,7 +365,7 @@ export class DirectoryImageStore implements ImageStore {
     return this.catalogue.hasDirectory(name);
   }
 
-  directories(): Directory[] {
+  directories(): readonly Directory[] {
     return this.catalogue.directories();
   }
 

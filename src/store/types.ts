@@ -210,7 +210,7 @@ export interface ImageStore {
 
   hasDirectory(name: string): boolean;
   /** Parents before children, version order; `.` first. */
-  directories(): Directory[];
+  directories(): readonly Directory[];
   ownerGroup(directory: string): string | undefined;
   /** Throws DIRECTORY_EXISTS, DIRECTORY_NOT_FOUND (parent), INVALID_NAME. */
   makeDirectory(name: string, ownerGroup?: string): Promise<void>;
