@@ -1,6 +1,7 @@
 /** Servers to compare with, each its own process: `bun bench/http-server.ts public IMAGES OBJECTS`, or `bare FILE SMALL`. */
 import { decide } from '../src/access/decision.ts';
 import { listenPublic } from '../src/http/public.ts';
+import { NO_REMOTE_LOG } from '../src/methods/remote-log-fixture.ts';
 import type { Services } from '../src/methods/services.ts';
 import { openStores } from '../src/store/open.ts';
 
@@ -15,6 +16,7 @@ async function publicListener(imageDirectory: string, objectDirectory: string): 
     groupExists: () => false,
     now: Date.now,
     log: () => undefined,
+    remoteLog: NO_REMOTE_LOG,
     master: undefined,
     replicated: () => Promise.resolve(),
     activity: { getObjects: 0, updateListeners: 0 },

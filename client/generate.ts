@@ -6,6 +6,7 @@ import { methods } from '../src/methods/table.ts';
 import * as extensions from '../src/wire/messages/extensions.ts';
 import * as image from '../src/wire/messages/image.ts';
 import * as imageserver from '../src/wire/messages/imageserver.ts';
+import * as logger from '../src/wire/messages/logger.ts';
 import * as objectserver from '../src/wire/messages/objectserver.ts';
 
 const MODULES: readonly (readonly [string, Record<string, unknown>])[] = [
@@ -13,6 +14,7 @@ const MODULES: readonly (readonly [string, Record<string, unknown>])[] = [
   ['../src/wire/messages/extensions.ts', extensions],
   ['../src/wire/messages/image.ts', image],
   ['../src/wire/messages/imageserver.ts', imageserver],
+  ['../src/wire/messages/logger.ts', logger],
   ['../src/wire/messages/objectserver.ts', objectserver],
 ];
 

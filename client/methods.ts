@@ -42,6 +42,14 @@ import {
   ObjectEntry,
 } from '../src/wire/messages/imageserver.ts';
 import {
+  DebugRequest,
+  DebugResponse,
+  PrintRequest,
+  PrintResponse,
+  SetDebugLevelRequest,
+  SetDebugLevelResponse,
+} from '../src/wire/messages/logger.ts';
+import {
   CheckObjectsRequest,
   CheckObjectsResponse,
   GetObjectsRequest,
@@ -64,7 +72,7 @@ export const CALLS = {
   'ImageServer.CheckImage': { request: CheckImageRequest, reply: CheckImageResponse },
   /** Sets the owner group of an image directory; an empty group clears it. */
   'ImageServer.ChownDirectory': { request: ChownDirectoryRequest, reply: ChownDirectoryResponse },
-  /** Deletes an image. It stays in the trash for the grace period. */
+  /** Deletes an image. It stays in the trash for the grace period; a damaged one goes to the quarantine. */
   'ImageServer.DeleteImage': { request: DeleteImageRequest, reply: DeleteImageResponse },
   /** Deletes objects that no image uses, oldest first, until both the percentage of their number and the bytes are reached. */
   'ImageServer.DeleteUnreferencedObjects': {
@@ -100,6 +108,12 @@ export const CALLS = {
   },
   /** Brings a deleted image back from the trash, the last one of that name unless an id is given. */
   'ImageServer.UndeleteImage': { request: UndeleteImageRequest, reply: UndeleteImageResponse },
+  /** Writes a line to the server's log if its debug level is at least the one given. */
+  'Logger.Debug': { request: DebugRequest, reply: DebugResponse },
+  /** Writes a line to the server's log. */
+  'Logger.Print': { request: PrintRequest, reply: PrintResponse },
+  /** Sets up to which level debug messages go to the server's log; -1 = none. */
+  'Logger.SetDebugLevel': { request: SetDebugLevelRequest, reply: SetDebugLevelResponse },
   /** Stores objects; each is hashed as it arrives and durable when its answer comes. */
   'ObjectServer.AddObjects': { request: AddObjectsBody, reply: AddObjectsReply },
   /** Sizes of objects in the order asked for; 0 = not here. */

@@ -96,6 +96,22 @@ describe('imagetool', () => {
     expect(none.stderr).toContain('missing certificate');
   });
 
+  test('told to verify the server, is never given a plain connection unasked, certificates or not', async () => {
+    const verify = `-serverCAfile=${at('alice', 'serverCA.pem')}`;
+    const plain = await tool(insecure.port, '', verify, 'listdirs');
+    expect(plain.status).toBe(1);
+    expect(plain.stderr).toContain('plain connection was not allowed (-allowPlaintext allows it)');
+    expect(await tool(insecure.port, '', verify, '-allowPlaintext', 'listdirs')).toMatchObject({ status: 0 });
+    const refused = await tool(server.port, '', verify, 'listdirs');
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('missing certificate: the server demands one of the client');
+    // The server is looked at first.
+    const wrong = `-serverCAfile=${at('mallory', 'serverCA.pem')}`;
+    const stranger = await tool(server.port, '', wrong, 'listdirs');
+    expect(stranger.status).toBe(1);
+    expect(stranger.stderr).toMatch(/verify|self.signed|issuer/i);
+  });
+
   test('with several certificates tries one after the other', async () => {
     expect(await tool(server.port, at('both'), 'listdirs')).toMatchObject({ status: 0, stderr: '' });
   });

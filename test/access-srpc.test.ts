@@ -56,15 +56,9 @@ describeWithVectors('recorded permissions over SRPC', () => {
         '%s',
         async (client, outcome) => {
           const { granted, denied } = outcome as Granted;
-          // Remote control of logging is not among our services.
-          for (const method of granted)
-            if (!method.startsWith('Logger.'))
-              expect([method, await answer(client, method)]).toEqual([method, '']);
+          for (const method of granted) expect([method, await answer(client, method)]).toEqual([method, '']);
           for (const method of denied)
-            expect([method, await answer(client, method)]).toEqual([
-              method,
-              method.startsWith('Logger.') ? 'unknown service: Logger' : DENIED,
-            ]);
+            expect([method, await answer(client, method)]).toEqual([method, DENIED]);
         },
       );
 
@@ -78,12 +72,10 @@ describeWithVectors('recorded permissions over SRPC', () => {
         }
         // A denial leaves the connection as it was.
         for (const method of outcome.denied)
-          if (!method.startsWith('Logger.'))
-            expect([method, await first.ask(method)]).toEqual([method, DENIED]);
+          expect([method, await first.ask(method)]).toEqual([method, DENIED]);
         expect(await first.ask('')).toBe('');
         first.close();
         for (const method of outcome.granted) {
-          if (method.startsWith('Logger.')) continue;
           const connection = await open();
           expect([method, await connection.ask(method)]).toEqual([method, '']);
           connection.close();
@@ -96,7 +88,7 @@ describeWithVectors('recorded permissions over SRPC', () => {
           .split('\n')
           .map((line) => JSON.parse(line));
         const expected = Object.values(clients).flatMap((outcome) =>
-          typeof outcome === 'string' ? [] : outcome.denied.filter((method) => !method.startsWith('Logger.')),
+          typeof outcome === 'string' ? [] : outcome.denied,
         );
         const denied = lines.filter(({ outcome }) => outcome === 'denied');
         // Once with each coder.

@@ -50,14 +50,6 @@ describe('the document', () => {
         where,
         true,
       ]);
-      for (const [status, { content }] of Object.entries(operation.responses))
-        for (const [type, media] of Object.entries(content ?? {}))
-          expect([
-            where,
-            status,
-            media.schema !== undefined,
-            type !== 'application/json' || media.example !== undefined,
-          ]).toEqual([where, status, true, true]);
       for (const [type, media] of Object.entries(operation.requestBody?.content ?? {}))
         expect([
           where,

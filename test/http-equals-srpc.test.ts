@@ -161,6 +161,16 @@ const STORY: readonly Step[] = [
   ['ImageServer.DeleteUnreferencedObjects', { Percentage: 100, Bytes: 1 }],
   ['ImageServer.ListUnreferencedObjects', {}],
   ['ImageServer.ListImages', {}],
+  ['Logger.Print', { Args: ['two', 'words'] }],
+  ['Logger.Print', { Args: ['x'], Name: 'none' }],
+  ['Logger.Print', { Args: ['x'.repeat(20_000)] }],
+  ['Logger.SetDebugLevel', { Level: 3 }],
+  ['Logger.SetDebugLevel', { Level: 3, Name: 'none' }],
+  ['Logger.Debug', { Args: ['three'], Level: 3 }],
+  ['Logger.Debug', { Args: ['four'], Level: 4, Name: 'none' }],
+  ['Logger.Watch', { Name: 'none' }],
+  ['Logger.Watch', { IncludeRegex: '(' }],
+  ['Logger.Watch', { ExcludeRegex: 'x'.repeat(5000) }],
 ];
 
 /** What a call came to: a value, values, or an error text. */
@@ -197,6 +207,13 @@ async function overSrpc(client: SrpcClient, method: Method, text: string): Promi
         if (method.live) client.close();
         else channel.end();
         return { value };
+      }
+      case 'text': {
+        const channel = await client.open(method.name);
+        await channel.send(method.request as StructSchema, fromJson(method.request as StructSchema, text));
+        await channel.flush();
+        const { Error: failure } = (await channel.receive(method.reply)) as { Error: string };
+        return failure ? { error: failure } : { value: undefined };
       }
       case 'channel':
         return { value: await channelOverSrpc(client, method.name, text) };
@@ -319,6 +336,7 @@ async function overRoute(url: string, method: Method, text: string): Promise<Out
 
 async function overJson(url: string, method: Method, text: string): Promise<Outcome> {
   if (method.name === 'ObjectServer.TestBandwidth') return { value: await bandwidthOverJson(url, text) };
+  if (method.shape === 'text') return overRoute(url, method, text);
   if (method.shape === 'stream' && method.live) return { value: await updatesOverJson(url) };
   const outcome = await overJsonRpc(url, method.name, text);
   if (!method.mutates) expect(await overRoute(url, method, text)).toEqual(outcome);

@@ -7,7 +7,7 @@ import {
   TestBandwidthRequest,
   TestBandwidthResponse,
 } from '../src/wire/messages/objectserver.ts';
-import { int16, type Schema, string, struct, type ValueOf } from '../src/wire/schema.ts';
+import type { Schema, ValueOf } from '../src/wire/schema.ts';
 
 /** Bytes of one direction of a connection. */
 export class Bytes {
@@ -62,10 +62,6 @@ export interface RecordedReply {
 const isEnd = (value: unknown, end: unknown) => Bun.deepEquals(value, end);
 const OK = 'HTTP/1.0 200 Connected to Go SRPC';
 
-/** Of a service of the original that we do not offer. */
-const SetDebugLevelRequest = struct('logger.SetDebugLevelRequest', { Name: string, Level: int16 });
-const Empty = struct('logger.SetDebugLevelResponse', {});
-
 /** Both directions of a connection, read side by side. */
 class Conversation {
   constructor(
@@ -82,12 +78,6 @@ class Conversation {
     if (name === '' || reply.error !== '') return reply;
     const sent = reader(this.client);
     const next = reader(this.server);
-    if (name === 'Logger.SetDebugLevel') {
-      await sent(SetDebugLevelRequest);
-      reply.error = this.server.line();
-      if (reply.error === '') reply.values.push(await next(Empty));
-      return reply;
-    }
     const method = methods.get(name);
     if (!method) throw new Error(`accepted, but we do not know it: ${name}`);
     if (method.shape === 'unary' || method.shape === 'imageUpload') {

@@ -99,7 +99,6 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   'raw-addobjects-mismatch': 'we read the object to its end and go on with the call',
   'raw-addobjects-eof': 'nobody is there any more to be told',
   'raw-huge-count': 'we close: behind a length that cannot be, nothing can be told apart',
-  'raw-logger-watch': 'a service that we do not offer',
   'json-check-nonl': 'the blank line came later and was a ping',
   'json-check-late-nl': 'the blank line came later and was a ping',
   'json-pipelined': 'the original loses the second call, we answer it',

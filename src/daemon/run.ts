@@ -66,6 +66,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     groupExists,
     now: Date.now,
     log: log.write,
+    remoteLog: log,
     master: replicator?.injections,
     // A list that lacks images not read yet would make replicas delete theirs.
     replicated: async (signal) => {

@@ -1,6 +1,7 @@
 /** The application on real stores for tests, asked without a network. */
 import { decide } from '../access/decision.ts';
 import { type Identity, INSECURE, STRANGER } from '../access/identity.ts';
+import { NO_REMOTE_LOG } from '../methods/remote-log-fixture.ts';
 import type { Services } from '../methods/services.ts';
 import { START, withPlace } from '../store/stores-fixture.ts';
 import type { Stores } from '../store/types.ts';
@@ -47,6 +48,7 @@ export async function withApp(
       groupExists: () => true,
       now: () => START,
       log: () => undefined,
+      remoteLog: NO_REMOTE_LOG,
       master: undefined,
       replicated: () => Promise.resolve(),
       activity: { getObjects: 0, updateListeners: 0 },

@@ -92,6 +92,24 @@ export interface LinesMethod extends Common {
   handle(services: Services, call: Call): Uint8Array;
 }
 
+/**
+ * Logger.Watch: a reply that tells whether the request is good, then text without end. `handle` throws at once what is
+ * wrong with the request;
+ */
+export interface TextStreamMethod<Q = unknown> extends Common {
+  readonly shape: 'text';
+  readonly request: StructSchema<Q>;
+  readonly reply: StructSchema<{ Error: string }>;
+  handle(services: Services, request: Q, call: Call): TextStream;
+}
+
+export interface TextStream {
+  /** Whole lines. */
+  readonly lines: AsyncIterable<string>;
+  /** Aborted, with the error that `lines` throws next, when the listener is too far behind. */
+  readonly overrun: AbortSignal;
+}
+
 /** Values and raw bytes mixed as the method defines: AddObjects, GetObjects, TestBandwidth. */
 export interface ChannelMethod extends Common {
   readonly shape: 'channel';
@@ -128,9 +146,16 @@ export interface Channel {
   flush(): Promise<void>;
 }
 
+// The table holds methods of every message type.
+// biome-ignore lint/suspicious/noExplicitAny: no other type stands for all of them
+type Any = any;
 export type Method =
-  // biome-ignore lint/suspicious/noExplicitAny: the table holds methods of every message type
-  UnaryMethod<any, any> | ImageUploadMethod<any> | StreamMethod<any, any> | LinesMethod | ChannelMethod;
+  | UnaryMethod<Any, Any>
+  | ImageUploadMethod<Any>
+  | StreamMethod<Any, Any>
+  | LinesMethod
+  | TextStreamMethod<Any>
+  | ChannelMethod;
 
 /** Declares a unary method with its message types inferred from the schemas. */
 export function defineUnary<QS extends StructSchema, RS extends StructSchema>(

@@ -11,6 +11,8 @@ export interface Services {
   readonly now: () => number;
   /** One line for the server's log, in the original's wording where it has one. */
   readonly log: (line: string) => void;
+  /** What callers with the permission may do with that log. */
+  readonly remoteLog: RemoteLog;
   /** Set on a replica: where changes go. */
   readonly master: Master | undefined;
   /** Resolves when a replica has finished its first pass; at once on a master. */
@@ -19,6 +21,18 @@ export interface Services {
   readonly activity: { getObjects: number; updateListeners: number };
   /** What the replicator of a replica tells and takes; undefined on a master. */
   readonly replication?: ReplicationControl;
+}
+
+/** The server's log in the hands of remote callers. */
+export interface RemoteLog {
+  /** One line, if `level` is not above the level of the log or of a listener. */
+  debug(level: number, line: string): void;
+  /** Below -1 counts as -1: no debug messages. */
+  setLevel(level: number): void;
+  /** `onLine` gets every later line up to `level`, with its newline; must be quick. The result ends that. */
+  subscribe(level: number, onLine: (line: string) => void): () => void;
+  /** How many listen. */
+  readonly listeners: number;
 }
 
 /** How a replica is doing. */

@@ -19,11 +19,15 @@ import { listImageIdentities } from './list-image-identities.ts';
 import { listImages } from './list-images.ts';
 import { listTrash } from './list-trash.ts';
 import { listUnreferencedObjects } from './list-unreferenced-objects.ts';
+import { logDebug } from './log-debug.ts';
+import { logPrint } from './log-print.ts';
+import { logWatch } from './log-watch.ts';
 import { makeDirectory } from './make-directory.ts';
 import type { Method } from './method.ts';
 import { previewDeleteUnreferencedObjects } from './preview-delete-unreferenced-objects.ts';
 import { purgeTrash } from './purge-trash.ts';
 import { releaseHeldDeletions } from './release-held-deletions.ts';
+import { setDebugLevel } from './set-debug-level.ts';
 import { testBandwidth } from './test-bandwidth.ts';
 import { undeleteImage } from './undelete-image.ts';
 
@@ -51,6 +55,10 @@ const all: readonly Method[] = [
   purgeTrash,
   releaseHeldDeletions,
   undeleteImage,
+  logDebug,
+  logPrint,
+  logWatch,
+  setDebugLevel,
   addObjects,
   checkObjects,
   getObjects,
@@ -62,7 +70,7 @@ export const methods: ReadonlyMap<string, Method> = new Map(
   all.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((method) => [method.name, method]),
 );
 
-/** Names of the services: `ImageServer`, `ObjectServer`. */
+/** Names of the services: `ImageServer`, `Logger`, `ObjectServer`. */
 export const services: ReadonlySet<string> = new Set(
   all.map((method) => method.name.slice(0, method.name.indexOf('.'))),
 );

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { NO_REMOTE_LOG } from '../methods/remote-log-fixture.ts';
 import type { Services } from '../methods/services.ts';
 import { withPlace } from '../store/stores-fixture.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -19,6 +20,7 @@ async function withMetrics(
       groupExists: () => true,
       now: Date.now,
       log: () => undefined,
+      remoteLog: NO_REMOTE_LOG,
       master: undefined,
       replicated: () => Promise.resolve(),
       activity: { getObjects: 4, updateListeners: 5 },

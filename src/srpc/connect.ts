@@ -13,7 +13,7 @@ import {
 } from './dial.ts';
 
 export interface ClientTlsOptions {
-  /** In the order of preference; none: plain connections only. */
+  /** In the order of preference; none: connections are plain, unless `serverCa` asks for a server that is verified. */
   readonly pairs: readonly ClientKeyPair[];
   /** PEM of the CAs that may have issued the server's certificate. Undefined: the server is not verified. */
   readonly serverCa?: string | undefined;
@@ -91,7 +91,7 @@ async function shakeHands(
   socket: Socket,
   target: Target,
   tls: ClientTlsOptions,
-  pair: ClientKeyPair,
+  pair: ClientKeyPair | undefined,
 ): Promise<Socket> {
   const { host, signal } = target;
   try {
@@ -123,7 +123,7 @@ async function confirmSecure<T>(
 async function securely<T>(
   target: Target,
   tls: ClientTlsOptions,
-  pair: ClientKeyPair,
+  pair: ClientKeyPair | undefined,
   tlsFirst: boolean,
   confirm: Confirm<T>,
 ): Promise<T> {
@@ -146,6 +146,21 @@ async function securely<T>(
   }
 }
 
+/** TLS for the sake of verifying the server only. */
+async function withoutPair<T>(
+  target: Target,
+  tls: ClientTlsOptions,
+  tlsFirst: boolean,
+  confirm: Confirm<T>,
+): Promise<T> {
+  try {
+    return await securely(target, tls, undefined, tlsFirst, confirm);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    throw new Refused('missing certificate: the server demands one of the client', error);
+  }
+}
+
 /** Tries the certificates in their order until the server takes one. */
 async function withAnyPair<T>(
   target: Target,
@@ -153,6 +168,7 @@ async function withAnyPair<T>(
   tlsFirst: boolean,
   confirm: Confirm<T>,
 ): Promise<T> {
+  if (tls.pairs.length === 0) return withoutPair(target, tls, tlsFirst, confirm);
   let refusal: unknown;
   for (const pair of tls.pairs) {
     try {
@@ -170,7 +186,8 @@ async function anyEndpoint<T>(
   tls: ClientTlsOptions | undefined,
   confirm: Confirm<T>,
 ): Promise<T> {
-  if (!tls || tls.pairs.length === 0) return plainly(target, confirm);
+  // Whoever asked for a server that is verified is never given a plain connection unasked.
+  if (!tls || (tls.pairs.length === 0 && tls.serverCa === undefined)) return plainly(target, confirm);
   try {
     return await withAnyPair(target, tls, false, confirm);
   } catch (error) {

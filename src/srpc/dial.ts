@@ -147,7 +147,8 @@ export function requestEndpoint(socket: Socket, path: string, signal: AbortSigna
 }
 
 export interface HandshakeOptions {
-  readonly pair: ClientKeyPair;
+  /** Undefined: none is shown. */
+  readonly pair: ClientKeyPair | undefined;
   /** PEM of the CAs that the server's certificate must come from; undefined: the server is not verified. */
   readonly serverCa: string | undefined;
   readonly host: string;
@@ -168,8 +169,7 @@ export function secure(socket: Socket, options: HandshakeOptions, signal: AbortS
   return new Promise((resolve, reject) => {
     const tls = tlsConnect({
       socket,
-      cert: pair.cert,
-      key: pair.key,
+      ...(pair ? { cert: pair.cert, key: pair.key } : {}),
       minVersion: 'TLSv1.2',
       rejectUnauthorized: serverCa !== undefined,
       ...(serverCa === undefined ? {} : { ca: serverCa, ...(isIP(host) ? {} : { servername: host }) }),

@@ -10,6 +10,8 @@ import {
   type Method,
   Prepared,
   type StreamMethod,
+  type TextStream,
+  type TextStreamMethod,
   type UnaryMethod,
 } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
@@ -20,7 +22,7 @@ import { type Caller, type CallRecord, SrpcCall } from './call.ts';
 import { type Coder, type CoderName, makeCoder } from './coder.ts';
 import { Deadlines, Patience } from './deadlines.ts';
 import { type LineLimits, SocketReader } from './reader.ts';
-import { sendEvents, sendList } from './stream.ts';
+import { sendEvents, sendList, sendText } from './stream.ts';
 import { SocketWriter } from './writer.ts';
 
 export interface SrpcOptions {
@@ -307,6 +309,7 @@ class Connection implements Caller {
     try {
       if (method.shape === 'lines') await this.#writer.write(method.handle(services, call));
       else if (method.shape === 'channel') await this.#channelCall(method, coder, call);
+      else if (method.shape === 'text') await this.#text(method, coder, call);
       else if (method.live) await this.#live(method, coder, call);
       else await sendList(method, services, coder, this.#writer, call);
     } catch (thrown) {
@@ -318,11 +321,36 @@ class Connection implements Caller {
     }
   }
 
-  async #live(method: StreamMethod, coder: Coder, call: SrpcCall): Promise<void> {
-    const { socket } = this;
-    const { stopping, log, peer, services } = this.options;
-    // Nothing that the client says matters any more except that it goes.
+  #live(method: StreamMethod, coder: Coder, call: SrpcCall): Promise<void> {
     const listening = new AbortController();
+    const listener = new SrpcCall(call.identity, call.methodAccess, call.peer, listening);
+    return this.#listen(method, listening, () =>
+      sendEvents(method, this.options.services, coder, this.#writer, listener),
+    );
+  }
+
+  async #text(method: TextStreamMethod, coder: Coder, call: SrpcCall): Promise<void> {
+    const request = await coder.receive(method.request);
+    if (request === undefined) throw new ImageServerError('INVALID_REQUEST', 'EOF');
+    const listening = new AbortController();
+    const listener = new SrpcCall(call.identity, call.methodAccess, call.peer, listening);
+    let stream: TextStream;
+    try {
+      stream = method.handle(this.options.services, request, listener);
+    } catch (thrown) {
+      call.failure = asImageServerError(thrown);
+      this.#writer.write(coder.encode(method.reply, { Error: errorLine(call.failure) }));
+      return;
+    }
+    const reply = coder.encode(method.reply, { Error: '' });
+    await this.#listen(method, listening, () => sendText(stream, reply, this.#writer));
+  }
+
+  /** Runs `send` until the client goes or the server stops; always throws, as the connection cannot go on. */
+  async #listen(method: Method, listening: AbortController, send: () => Promise<void>): Promise<never> {
+    const { socket } = this;
+    const { stopping, log, peer } = this.options;
+    // Nothing that the client says matters any more except that it goes.
     const stop = () => listening.abort();
     this.#reader.discard();
     await this.#writer.flush();
@@ -331,8 +359,7 @@ class Connection implements Caller {
     stopping?.addEventListener('abort', stop);
     if (this.#reader.ended || stopping?.aborted) setImmediate(stop);
     try {
-      const listener = new SrpcCall(call.identity, call.methodAccess, peer, listening);
-      await sendEvents(method, services, coder, this.#writer, listener);
+      await send();
     } catch (thrown) {
       const error = asImageServerError(thrown);
       if (error.code !== 'CANCELLED') log(`${method.name}: dropped listener ${peer}: ${error.message}`);

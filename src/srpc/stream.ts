@@ -1,6 +1,6 @@
 /** Streams of values from the server: lists that end, and live events that end only with the connection. */
 import { ImageServerError } from '../errors.ts';
-import type { StreamMethod } from '../methods/method.ts';
+import type { StreamMethod, TextStream } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
 import type { SrpcCall } from './call.ts';
 import type { Coder, CoderName } from './coder.ts';
@@ -51,7 +51,7 @@ export async function sendList(
 const DEAF_MS = 60_000;
 
 /** Waits for a listener that is behind; rejects with the reason why it is dropped. */
-async function listening(blocked: Promise<void>, limitMs: number): Promise<void> {
+async function listening(blocked: Promise<void>, limitMs: number, overrun?: AbortSignal): Promise<void> {
   const deaf = Promise.withResolvers<never>();
   const timer = setTimeout(
     () =>
@@ -60,10 +60,14 @@ async function listening(blocked: Promise<void>, limitMs: number): Promise<void>
       ),
     limitMs,
   );
+  const giveUp = () => deaf.reject(overrun?.reason);
+  overrun?.addEventListener('abort', giveUp);
+  if (overrun?.aborted) giveUp();
   try {
     await Promise.race([blocked, deaf.promise]);
   } finally {
     clearTimeout(timer);
+    overrun?.removeEventListener('abort', giveUp);
   }
 }
 
@@ -109,5 +113,30 @@ export async function sendEvents(
     // A long list lets others have their turn.
     if ((++count & 31) === 0 && performance.now() - since > TURN_MS)
       await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** The reply, then text as it comes: `overrun` ends the wait for a peer that does not take it. */
+export async function sendText(
+  { lines, overrun }: TextStream,
+  reply: Uint8Array,
+  writer: SocketWriter,
+  deafMs = DEAF_MS,
+): Promise<void> {
+  const source = lines[Symbol.asyncIterator]();
+  try {
+    // Begun before the reply: whoever has read that may count on every later line.
+    let next = source.next();
+    writer.write(reply);
+    for (;;) {
+      const blocked = writer.flush();
+      if (blocked) await listening(blocked, deafMs, overrun);
+      const { value, done } = await next;
+      if (done) return;
+      writer.write(Buffer.from(value, 'utf8'));
+      next = source.next();
+    }
+  } finally {
+    await source.return?.(undefined);
   }
 }

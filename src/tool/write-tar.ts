@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
 import { BLOCK, formatHeader, padding } from '../image/tar-format.ts';
 import { type ArchiveMember, HARD_LINK, tarMembers } from '../image/tar-members.ts';
-import { checkEntryNames } from '../image/tree.ts';
+import { checkEntryNames, walkTree } from '../image/tree.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
 import { encodeText } from '../wire/text.ts';
 import type { Context } from './command.ts';
@@ -57,9 +57,12 @@ export async function writeTar(context: Context, tree: FileSystem, sink: Sink): 
     }
   };
   const objects: { hash: string; size: number }[] = [];
-  for (const { inode, member } of tarMembers(tree))
-    if (inode.Kind === 'regular' && member.type !== HARD_LINK && member.size > 0)
-      objects.push({ hash: inode.Hash, size: member.size });
+  const seen = new Set<bigint>();
+  for (const { inode, inodeNumber } of walkTree(tree)) {
+    if (inode.Kind !== 'regular' || inode.Size === 0n || seen.has(inodeNumber)) continue;
+    seen.add(inodeNumber);
+    objects.push({ hash: inode.Hash, size: Number(inode.Size) });
+  }
   await untilObject();
   await downloadObjects(
     await context.client(),

@@ -1,10 +1,8 @@
 /** What the OpenAPI document says of images and directories. Names contain slashes, so these share wildcard routes. */
-import { EXAMPLE_IMAGE } from '../openapi/examples.ts';
 import {
   BINARY,
   type Description,
   describe,
-  EXAMPLE_HASH,
   headerParameter,
   JSON_OF,
   pathParameter,
@@ -40,21 +38,6 @@ const LISTED_IMAGE = {
   },
 };
 
-const LISTED_EXAMPLE = {
-  Name: IMAGE,
-  Identity: EXAMPLE_HASH,
-  CreatedOn: '2026-01-02T03:04:05.678Z',
-  CreatedBy: 'alice',
-  ExpiresAt: null,
-  DataBytes: 4096,
-  Inodes: 3,
-  RegularInodes: 1,
-  ComputedInodes: 0,
-  FilterLines: null,
-  Triggers: null,
-  Packages: 0,
-};
-
 const PAGE = {
   Offset: TOTAL,
   Total: TOTAL,
@@ -69,10 +52,10 @@ export const LIST_DOC: Description = {
   parameters: queryParameters(LIST_QUERY),
   ok: {
     description: 'One page',
-    content: JSON_OF(
-      { type: 'object', properties: { Images: { type: 'array', items: LISTED_IMAGE }, ...PAGE } },
-      { Images: [LISTED_EXAMPLE], Offset: 0, Total: 1, NextOffset: null },
-    ),
+    content: JSON_OF({
+      type: 'object',
+      properties: { Images: { type: 'array', items: LISTED_IMAGE }, ...PAGE },
+    }),
   },
   errors: ['INVALID_REQUEST'],
 };
@@ -101,11 +84,7 @@ const READ: Description = {
   parameters: [NAME, ...queryParameters(IMAGE_QUERY), ...CONDITIONAL],
   ok: {
     description: 'The image',
-    content: {
-      ...JSON_OF(REF('Image'), EXAMPLE_IMAGE),
-      ...BINARY('application/x-gob'),
-      ...BINARY('application/x-tar'),
-    },
+    content: { ...JSON_OF(REF('Image')), ...BINARY('application/x-gob'), ...BINARY('application/x-tar') },
     headers: ETAG,
   },
   others: { ...UNCHANGED, 206: { description: 'A part of the stored bytes' } },
@@ -171,48 +150,22 @@ const TREE: Description = {
   ],
   ok: {
     description: 'The inode; of a directory with a page of its entries',
-    content: JSON_OF(
-      {
-        type: 'object',
-        properties: {
-          Path: { type: 'string' },
-          Kind: { type: 'string', enum: ['regular', 'computed', 'symlink', 'special', 'directory'] },
-          EntryList: {
-            type: 'array',
-            items: {
-              type: 'object',
-              properties: { Name: { type: 'string' }, Kind: { type: 'string', nullable: true } },
-            },
+    content: JSON_OF({
+      type: 'object',
+      properties: {
+        Path: { type: 'string' },
+        Kind: { type: 'string', enum: ['regular', 'computed', 'symlink', 'special', 'directory'] },
+        EntryList: {
+          type: 'array',
+          items: {
+            type: 'object',
+            properties: { Name: { type: 'string' }, Kind: { type: 'string', nullable: true } },
           },
-          Offset: TOTAL,
-          NextOffset: { ...TOTAL, nullable: true },
         },
+        Offset: TOTAL,
+        NextOffset: { ...TOTAL, nullable: true },
       },
-      {
-        Path: '/etc',
-        Kind: 'directory',
-        Mode: 0o755,
-        Uid: 0,
-        Gid: 0,
-        Entries: 1,
-        Offset: 0,
-        EntryList: [
-          {
-            Name: 'hostname',
-            InodeNumber: 7,
-            Kind: 'regular',
-            Mode: 0o644,
-            Uid: 0,
-            Gid: 0,
-            MtimeNanoSeconds: 0,
-            MtimeSeconds: 1767323045,
-            Size: 3,
-            Hash: EXAMPLE_HASH,
-          },
-        ],
-        NextOffset: null,
-      },
-    ),
+    }),
     headers: ETAG,
   },
   others: UNCHANGED,
@@ -240,54 +193,7 @@ const DIFF: Description = {
   summary: 'What differs between two images',
   permission: ['ImageServer.GetImage'],
   parameters: [NAME, pathParameter('other', 'Name of the other image', 'base/img.1')],
-  ok: {
-    description: 'The differences; a side that has nothing at the path is null',
-    content: JSON_OF(
-      {
-        type: 'object',
-        properties: {
-          Left: { type: 'string' },
-          Right: { type: 'string' },
-          Fields: {
-            type: 'array',
-            items: { type: 'string' },
-            description: 'Fields of the images themselves that differ',
-          },
-          Differences: {
-            type: 'array',
-            items: {
-              type: 'object',
-              properties: {
-                Path: { type: 'string' },
-                Fields: { type: 'array', items: { type: 'string' } },
-                Left: { type: 'object', nullable: true },
-                Right: { type: 'object', nullable: true },
-              },
-            },
-          },
-          LeftOnly: TOTAL,
-          RightOnly: TOTAL,
-          Changed: TOTAL,
-        },
-      },
-      {
-        Left: IMAGE,
-        Right: 'base/img.1',
-        Fields: ['BuildCommitId'],
-        Differences: [
-          {
-            Path: '/etc/link',
-            Fields: ['Symlink'],
-            Left: { Kind: 'symlink', Uid: 0, Gid: 0, Symlink: 'a' },
-            Right: { Kind: 'symlink', Uid: 0, Gid: 0, Symlink: 'b' },
-          },
-        ],
-        LeftOnly: 0,
-        RightOnly: 0,
-        Changed: 1,
-      },
-    ),
-  },
+  ok: { description: 'The differences', content: JSON_OF({ type: 'object' }) },
   errors: ['IMAGE_NOT_FOUND', 'INVALID_REQUEST'],
 };
 

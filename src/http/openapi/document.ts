@@ -34,6 +34,7 @@ export async function openApiDocument(deps: Pick<HttpDeps, 'version'>, routes: E
         tags: [
           { name: 'JSON RPC', description: 'Any method by JSON RPC 2.0' },
           { name: 'ImageServer', description: 'The methods of the image server' },
+          { name: 'Logger', description: "The server's log" },
           { name: 'ObjectServer', description: 'The methods of the object server' },
           { name: 'Objects', description: 'Contents of files by their SHA-512' },
           { name: 'Images', description: 'Images as resources' },

@@ -5,7 +5,7 @@ import { EXAMPLE_HASH } from './operation.ts';
 type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 
 /** An image of one empty file, which needs no object: it can be added to any server. */
-export const EXAMPLE_IMAGE: Json = {
+const EXAMPLE_IMAGE: Json = {
   Filter: { FilterLines: ['/var/log/.*'] },
   FileSystem: {
     InodeTable: {
@@ -55,6 +55,10 @@ const REQUESTS: Readonly<Record<string, Json>> = {
   'ImageServer.PurgeTrash': { ImageName: 'example.0', Id: '', All: false },
   'ImageServer.ReleaseHeldDeletions': { ImageNames: [], All: true },
   'ImageServer.UndeleteImage': { ImageName: 'example.0', Id: '' },
+  'Logger.Debug': { Args: ['hello'], Name: '', Level: 0 },
+  'Logger.Print': { Args: ['hello'], Name: '' },
+  'Logger.SetDebugLevel': { Name: '', Level: 0 },
+  'Logger.Watch': { DebugLevel: 0, ExcludeRegex: '', IncludeRegex: '', Name: '' },
   'ObjectServer.AddObjects': { Objects: [{ ExpectedHash: null, Data: 'YWJj' }] },
   'ObjectServer.CheckObjects': { Hashes: [EXAMPLE_HASH] },
   'ObjectServer.GetObjects': { Exclusive: false, Hashes: [EXAMPLE_HASH] },

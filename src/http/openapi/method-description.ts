@@ -83,6 +83,8 @@ function answerOf(method: Method): Answer {
   switch (method.shape) {
     case 'lines':
       return ndjson({ type: 'string' }, 'base/img.0');
+    case 'text':
+      return ndjson({ type: 'string' }, '2026/11/24 10:15:30 DeleteImage(base/img.0) by alice');
     case 'stream':
       return ndjson(messageSchema(method.item), exampleOf(method.item, method.name));
     case 'channel': {
@@ -92,7 +94,7 @@ function answerOf(method: Method): Answer {
             'From the server: the chunks, then the reply as one line of JSON. To the server: the reply.',
           content: {
             'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
-            ...JSON_OF(messageSchema(method.reply), exampleOf(method.reply, method.name)),
+            ...JSON_OF(messageSchema(method.reply)),
           },
         };
       const reply = method.name === 'ObjectServer.AddObjects' ? AddObjectsReply : GetObjectsReply;
@@ -110,6 +112,8 @@ function answerOf(method: Method): Answer {
 }
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
+  'Logger.Watch':
+    'The stream never ends, so try it with `curl -N`. A listener that falls far behind is cut off.',
   'ImageServer.GetImageUpdates':
     'The stream never ends, so try it with `curl -N`; with GET it comes as Server-Sent Events.',
   'ObjectServer.AddObjects': 'For small objects; big ones are better sent by `PUT /objects/{hash}`.',

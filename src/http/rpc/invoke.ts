@@ -64,6 +64,8 @@ export async function invoke(method: Method, services: Services, text: string, c
       }
       return `[${items.join(',')}]`;
     }
+    case 'text':
+      throw new ImageServerError('INVALID_REQUEST', `this stream never ends; use POST /rpc/${method.name}`);
     case 'channel':
       if (method.name === 'ObjectServer.AddObjects') return addObjectsJson(method, services, text, call);
       if (method.name === 'ObjectServer.GetObjects') return getObjectsJson(method, services, text, call);

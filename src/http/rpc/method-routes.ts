@@ -1,6 +1,12 @@
 /** POST /rpc/{Service.Method} for every method of the table: one documented route each. */
 import { Elysia } from 'elysia';
-import type { ChannelMethod, LinesMethod, Method, StreamMethod } from '../../methods/method.ts';
+import type {
+  ChannelMethod,
+  LinesMethod,
+  Method,
+  StreamMethod,
+  TextStreamMethod,
+} from '../../methods/method.ts';
 import { methods } from '../../methods/table.ts';
 import { toJson } from '../../wire/json.ts';
 import { openCall, runCall } from '../authorize.ts';
@@ -10,7 +16,7 @@ import type { HttpDeps } from '../deps.ts';
 import { describeMethod } from '../openapi/method-description.ts';
 import { jsonReply } from '../reply.ts';
 import { bandwidthFromServer, bandwidthToServer } from './bandwidth.ts';
-import { MAX_CALL } from './decode.ts';
+import { decodeParameters, MAX_CALL } from './decode.ts';
 import { invoke, linesOf, nothingAsked, streamRequest, throwFailure } from './invoke.ts';
 import { itemStream } from './item-stream.ts';
 
@@ -24,6 +30,12 @@ async function parametersOf(request: Request, method: Method): Promise<string> {
   return readText(request, method.shape === 'imageUpload' ? MAX_CALL : MAX_SMALL_CALL);
 }
 
+/** Whole lines of text, each as a JSON string. */
+function ndjsonLines(text: string): string {
+  const lines = text.split('\n').slice(0, -1);
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+}
+
 /** A signal that also fires when the reader of the answer goes away. */
 function cancellable(request: Request): { signal: AbortSignal; cancel: () => void } {
   const gone = new AbortController();
@@ -33,24 +45,33 @@ function cancellable(request: Request): { signal: AbortSignal; cancel: () => voi
 async function streamReply(
   deps: HttpDeps,
   request: Request,
-  method: StreamMethod<unknown, unknown> | LinesMethod,
+  method: StreamMethod<unknown, unknown> | LinesMethod | TextStreamMethod,
 ): Promise<Response> {
   const { signal, cancel } = cancellable(request);
   const { call, finish } = openCall(deps, request, method, signal);
   try {
     const text = await parametersOf(request, method);
     if (method.shape === 'lines') nothingAsked(text);
-    const options = { live: method.shape === 'stream' && method.live, onEnd: finish, onCancel: cancel };
+    const options = {
+      live: method.shape === 'text' || (method.shape === 'stream' && method.live),
+      onEnd: finish,
+      onCancel: cancel,
+    };
     const body =
       method.shape === 'lines'
         ? itemStream(linesOf(method, deps.services, call), {
             ...options,
             encode: (name) => `${JSON.stringify(name)}\n`,
           })
-        : itemStream(method.handle(deps.services, streamRequest(method, text), call), {
-            ...options,
-            encode: (item) => `${toJson(method.item, item)}\n`,
-          });
+        : method.shape === 'text'
+          ? itemStream(method.handle(deps.services, decodeParameters(method.request, text), call).lines, {
+              ...options,
+              encode: ndjsonLines,
+            })
+          : itemStream(method.handle(deps.services, streamRequest(method, text), call), {
+              ...options,
+              encode: (item) => `${toJson(method.item, item)}\n`,
+            });
     return new Response(body, { headers: { 'content-type': NDJSON, 'cache-control': 'no-store' } });
   } catch (thrown) {
     finish(thrown);
@@ -87,7 +108,7 @@ async function singleReply(deps: HttpDeps, request: Request, method: Method): Pr
 }
 
 function handlerOf(deps: HttpDeps, method: Method): (request: Request) => Promise<Response> {
-  if (method.shape === 'stream' || method.shape === 'lines')
+  if (method.shape === 'stream' || method.shape === 'lines' || method.shape === 'text')
     return (request) => streamReply(deps, request, method);
   if (method.name === 'ObjectServer.TestBandwidth')
     return (request) => bandwidthReply(deps, request, method as ChannelMethod);
