@@ -18,6 +18,7 @@ import {
 import { programCommand, startServer } from '../test/server.ts';
 import { addImage, getImage, swallowImages, uploadAll, withCounter } from './bulk.ts';
 import { imageSeries } from './image-series.ts';
+import { readers, slowReader, TREE_REQUESTS } from './readers.ts';
 import { peak, resident } from './resident.ts';
 
 const { values } = parseArgs({
@@ -183,24 +184,34 @@ async function fleet(): Promise<void> {
       );
       return `${Math.round(bytes.reduce((a, b) => a + b, 0) / MIB)} MiB`;
     });
-  const pages: [string, (name: string) => string][] = [
-    ['/listImage?NAME', (name) => `/listImage?${name}`],
-    ['/images/NAME as JSON', (name) => `/images/${name}`],
-    ['/images/NAME.tar', (name) => `/images/${name}.tar`],
-  ];
-  for (const [what, path] of pages)
-    await step(`${what}, each once, four at once`, async () => {
-      const waiting = [...names];
-      let bytes = 0;
-      const ask = async () => {
-        for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-          const answer = await fetch(`${server.url}${path(name)}`);
-          if (!answer.ok) throw new Error(`${path(name)}: ${answer.status}`);
-          for await (const chunk of answer.body ?? []) bytes += chunk.length;
-        }
-      };
-      await Promise.all([ask(), ask(), ask(), ask()]);
-      return `${Math.round(bytes / MIB)} MiB`;
+  for (const [what, request] of TREE_REQUESTS)
+    for (const at of [1, 4, 16])
+      await step(`${what}, each once, ${at} at once`, async () => {
+        const bytes = await readers(
+          server.url,
+          what.includes('tar') ? names.slice(0, 40) : names,
+          at,
+          request,
+        );
+        return `${Math.round(bytes / MIB)} MiB`;
+      });
+  for (const [what, path] of [
+    ['page listImage', (name: string) => `/listImage?${name}`],
+    ['image as JSON', (name: string) => `/images/${name}`],
+    ['image as tar', (name: string) => `/images/${name}.tar`],
+  ] as const)
+    await step(`${what}, 64 slow readers of different images, and a fast one`, async () => {
+      const stop = new AbortController();
+      const slow = names.slice(0, 64).map((name) => slowReader(port, path(name), 200_000, stop.signal));
+      const rounds = names.slice(-5);
+      const started = performance.now();
+      for (let round = 0; round < 4; round++)
+        await readers(server.url, rounds, 1, () => new Request(`http://x${path(rounds[round] as string)}`));
+      const each = (performance.now() - started) / (4 * rounds.length);
+      await Bun.sleep(2000);
+      stop.abort();
+      const bytes = await Promise.all(slow);
+      return `${each.toFixed(0)} ms for the fast one; ${Math.round(Math.min(...bytes) / 1024)} KiB or more for each slow one`;
     });
   client.close();
 }

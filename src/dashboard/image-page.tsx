@@ -4,7 +4,7 @@ import { percentEncode } from '../http/percent.ts';
 import { formatBytes } from '../image/format.ts';
 import { walkTree } from '../image/tree.ts';
 import type { ImageEntry } from '../store/types.ts';
-import type { FileSystem } from '../wire/messages/filesystem.ts';
+import type { Tree } from '../wire/messages/filesystem.ts';
 import type { Annotation, Image } from '../wire/messages/image.ts';
 import { isZeroTime, toMillis } from '../wire/time.ts';
 import { frame } from './frame.tsx';
@@ -191,12 +191,16 @@ export function textPage(entry: ImageEntry, part: Part, text: string, empty = ''
   return imagePage(entry, part.path, part.title, part.heading, body as string);
 }
 
-/** As `textPage`, in pieces: for listings of large trees. */
-export function* longTextPage(entry: ImageEntry, part: Part, lines: Iterable<string>): Generator<string> {
+/** As `textPage`, in pieces: for listings of large trees, which come as HTML. */
+export function* longTextPage(
+  entry: ImageEntry,
+  part: Part,
+  lines: Iterable<Uint8Array>,
+): Generator<Uint8Array> {
   const [before, after] = textPage(entry, part, LINES_HERE).split(LINES_HERE) as [string, string];
-  yield before;
-  for (const line of lines) yield `${Html.escapeHtml(visibleLine(line))}\n`;
-  yield after;
+  yield Buffer.from(before);
+  yield* lines;
+  yield Buffer.from(after);
 }
 /** Stands for the lines; nobody can give it as a name. */
 const LINES_HERE = crypto.randomUUID();
@@ -230,7 +234,7 @@ export function packagesPage(entry: ImageEntry, packages: Image['Packages']): st
   );
 }
 
-export function computedPage(entry: ImageEntry, tree: FileSystem | null): string {
+export function computedPage(entry: ImageEntry, tree: Tree | null): string {
   const rows = [];
   for (const { path, inode } of tree ? walkTree(tree) : [])
     if (inode.Kind === 'computed')

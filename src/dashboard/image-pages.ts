@@ -13,10 +13,12 @@ import { longPageReply, pageReply } from '../http/page-reply.ts';
 import { percentDecodeLoosely } from '../http/percent.ts';
 import { textReply } from '../http/reply.ts';
 import { stateOf } from '../http/request-state.ts';
-import { listingLines } from '../image/listing.ts';
+import { encodedListing } from '../image/encoded-listing.ts';
 import { parentDirectory } from '../image/paths.ts';
 import type { ImageEntry } from '../store/types.ts';
-import type { FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
+import { BothTrees } from '../http/images/both-trees.ts';
+import { visibleLine } from './words.ts';
+import type { GenericInode, Tree } from '../wire/messages/filesystem.ts';
 import type { Annotation } from '../wire/messages/image.ts';
 import {
   computedPage,
@@ -74,7 +76,7 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
         return new Response(null, { status: 303, headers: { location: `/objects/${note.Object}` } });
       const lines = new TextDecoder().decode(await readObject(object)).split('\n');
       const part = { path, title: `image ${name}`, heading: `${what} for image: ${name}` };
-      return longPageReply(request, longTextPage(entry, part, lines));
+      return longPageReply(request, longTextPage(entry, part, lines), tree);
     } finally {
       object.close();
     }
@@ -131,7 +133,7 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
   };
 
   /** Where a symbolic link leads; undefined if nowhere in the image. */
-  const followed = (tree: FileSystem, path: string, inode: GenericInode): string | undefined => {
+  const followed = (tree: Tree, path: string, inode: GenericInode): string | undefined => {
     if (inode.Kind !== 'symlink') return undefined;
     try {
       return lookUp(tree, path, true).path;
@@ -145,13 +147,15 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
     const name = fields.get('name') ?? '';
     const entry = images.get(name);
     if (!entry) return unknown(request, name);
-    const { FileSystem: tree } = await images.decoded(name);
+    const source = await images.tree(name, request.signal);
+    const tree = source.image.FileSystem;
     if (!tree) return pageReply(request, notePage(entry, '/showFiles', `No files in image: ${name}`));
     const found: Found = lookUp(tree, fields.get('path') ?? '/', false);
     const { path, inode } = found;
     if (inode.Kind === 'directory')
       return pageReply(request, directoryPage(entry, tree, path, inode, offsetOf(fields)));
     const look = await lookAt(request, inode);
+    await source.use();
     return pageReply(request, filePage(entry, path, inode, followed(tree, path, inode), look));
   };
 
@@ -161,8 +165,9 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
     for (const name of [left, right]) if (!images.has(name)) return unknown(request, name);
     const offset = offsetOf(fields);
     const [before, after] = [images.get(left) as ImageEntry, images.get(right) as ImageEntry];
-    const trees = [await images.decoded(left), await images.decoded(right)] as const;
-    const found = await differences(trees[0].FileSystem, trees[1].FileSystem, offset);
+    const { signal } = request;
+    const trees = new BothTrees(await images.tree(left, signal), await images.tree(right, signal));
+    const found = await differences(trees, offset);
     return pageReply(request, differencesPage(before, after, found, offset));
   };
 
@@ -173,11 +178,12 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
     .get(
       '/listImage',
       aboutImage(async (entry, request) => {
-        const { FileSystem } = await images.decoded(entry.name);
+        const tree = await images.tree(entry.name, request.signal);
         const heading = `File-system data for image: ${entry.name}`;
-        const lines = FileSystem ? listingLines(FileSystem) : [];
+        const root = tree.image.FileSystem?.DirectoryInode;
+        const lines = tree.inodes && root ? encodedListing(tree.inodes, root, { visible: visibleLine }) : [];
         const part = { path: '/listImage', title: `image ${entry.name}`, heading };
-        return longPageReply(request, longTextPage(entry, part, lines));
+        return longPageReply(request, longTextPage(entry, part, lines), tree);
       }),
       hidden,
     )
@@ -228,9 +234,12 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
     )
     .get(
       '/listComputedInodes',
-      aboutImage(async (entry, request) =>
-        pageReply(request, computedPage(entry, (await images.decoded(entry.name)).FileSystem)),
-      ),
+      aboutImage(async (entry, request) => {
+        // Most images have none: that is known without looking.
+        const tree =
+          entry.computedInodes > 0 ? (await images.tree(entry.name, request.signal)).image.FileSystem : null;
+        return pageReply(request, computedPage(entry, tree));
+      }),
       hidden,
     );
 }

@@ -4,7 +4,9 @@ import { percentEncode } from '../http/percent.ts';
 import { compareTrees, type Difference } from '../image/compare.ts';
 import { formatBytes } from '../image/format.ts';
 import type { ImageEntry } from '../store/types.ts';
-import type { FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
+import type { BothTrees } from '../http/images/both-trees.ts';
+import { others } from '../http/text-stream.ts';
+import type { GenericInode } from '../wire/messages/filesystem.ts';
 import { filesAddress, imagePage } from './image-frame.tsx';
 import { pager, table } from './tables.tsx';
 import { visible } from './words.ts';
@@ -22,18 +24,20 @@ export interface Differences {
 }
 
 /** Compares in slices; keeps only what is shown. */
-export async function differences(
-  left: FileSystem | null,
-  right: FileSystem | null,
-  offset: number,
-): Promise<Differences> {
+export async function differences(both: BothTrees, offset: number): Promise<Differences> {
+  await both.use();
+  const left = both.left.image.FileSystem;
+  const right = both.right.image.FileSystem;
   const shown: Difference[] = [];
   const counts = { added: 0, removed: 0, changed: 0 };
   let found = 0;
   let looked = 0;
   if (left && right)
     for (const difference of compareTrees(left, right)) {
-      if (++looked % LOOK_EVERY === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      if (++looked % LOOK_EVERY === 0) {
+        await others();
+        await both.use();
+      }
       if (!difference) continue;
       if (!difference.right) counts.removed++;
       else if (!difference.left) counts.added++;

@@ -4,7 +4,7 @@ import { percentEncode } from '../http/percent.ts';
 import { formatBytes } from '../image/format.ts';
 import { modeText, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../image/mode.ts';
 import type { ImageEntry } from '../store/types.ts';
-import type { FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
+import type { GenericInode, Tree } from '../wire/messages/filesystem.ts';
 import { filesAddress, imagePage } from './image-frame.tsx';
 import { pager, table } from './tables.tsx';
 import { dateText, visible, visibleLine } from './words.ts';
@@ -82,7 +82,7 @@ function rowOf(name: string, directory: string, entryName: string, inode: Generi
 /** One directory. `path` is absolute, without symbolic links. */
 export function directoryPage(
   entry: ImageEntry,
-  tree: FileSystem,
+  tree: Tree,
   path: string,
   inode: Extract<GenericInode, { Kind: 'directory' }>,
   offset: number,

@@ -1,6 +1,6 @@
 /** Answers that are pages for people: HTML with a policy that lets nothing in from elsewhere. */
 import { textReply } from './reply.ts';
-import { streamedText } from './text-stream.ts';
+import { type Source, streamedBytes } from './text-stream.ts';
 
 /** No script but our own files, nothing from other hosts, no frames. */
 const POLICY = [
@@ -27,6 +27,6 @@ export function pageReply(request: Request, html: string, status = 200): Respons
 }
 
 /** A long page, made while it is sent. */
-export function longPageReply(request: Request, pieces: Iterable<string>): Response {
-  return streamedText(request, pieces, PAGE_HEADERS);
+export function longPageReply(request: Request, pieces: Iterable<Uint8Array>, source: Source): Response {
+  return streamedBytes(request, pieces, PAGE_HEADERS, source);
 }

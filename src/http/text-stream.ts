@@ -1,61 +1,74 @@
 /** Long texts as bodies of answers, made piece by piece so that nobody else waits, compressed if the client likes. */
-import { jsonChunks } from '../wire/json.ts';
-import type { Schema } from '../wire/schema.ts';
 import { acceptsGzip } from './reply.ts';
 
 /** Characters in one piece of the body. */
 const PIECE = 64 * 1024;
 /** Longest time that is worked on a body without a break, milliseconds; looked at after so many pieces. */
-const SLICE_MS = 4;
+export const SLICE_MS = 4;
 const LOOK_EVERY = 64;
 
-const others = () => new Promise<void>((resolve) => setImmediate(resolve));
+/** Lets them have their turn. */
+export const others = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Takes pieces until there is enough text or the time is over. */
-function takeSlice(source: Iterator<string>): { text: string; done: boolean } {
-  const until = performance.now() + SLICE_MS;
+/** Texts gathered in pieces that are worth sending; an empty one when the time of a slice is over. */
+export function* gathered(pieces: Iterable<string>): Generator<Uint8Array> {
   let text = '';
-  for (let count = 1; text.length < PIECE; count++) {
-    const { value, done } = source.next();
-    if (done) return { text, done: true };
-    text += value;
-    if (count % LOOK_EVERY === 0 && performance.now() > until) break;
+  let until = performance.now() + SLICE_MS;
+  let count = 0;
+  for (const piece of pieces) {
+    text += piece;
+    count++;
+    const full = text.length >= PIECE;
+    if (!full && !(count % LOOK_EVERY === 0 && performance.now() > until)) continue;
+    yield Buffer.from(text);
+    text = '';
+    until = performance.now() + SLICE_MS;
   }
-  return { text, done: false };
+  yield Buffer.from(text);
 }
 
-/** The pieces as a body, at the pace of its reader; other work gets its turn after each slice. */
-function pieceStream(pieces: Iterable<string>): ReadableStream<Uint8Array> {
-  const source = pieces[Symbol.iterator]();
+/** What has to be there while pieces are made: a tree may have been let go of while the reader was waited for. */
+export interface Source {
+  use(): void | Promise<void>;
+}
+
+/** The pieces as a body, at the pace of its reader; other work gets its turn after each one. */
+function pieceStream(pieces: Iterable<Uint8Array>, source: Source | undefined): ReadableStream<Uint8Array> {
+  const iterator = pieces[Symbol.iterator]();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         for (;;) {
           await others();
-          const { text, done } = takeSlice(source);
-          if (text) controller.enqueue(Buffer.from(text));
+          const loading = source?.use();
+          if (loading) await loading;
+          const { value, done } = iterator.next();
           if (done) controller.close();
-          if (text || done) return;
+          else if (value.length > 0) controller.enqueue(value);
+          if (done || value.length > 0) return;
         }
       },
       cancel() {
-        source.return?.();
+        iterator.return?.();
       },
     },
     { highWaterMark: 0 },
   );
 }
 
-/** The JSON text of a value with a large inode table, made in slices. */
-export async function slicedJson(schema: Schema, value: unknown): Promise<string> {
-  const source = jsonChunks(schema, value)[Symbol.iterator]();
-  const parts: string[] = [];
-  for (;;) {
-    const { text, done } = takeSlice(source);
-    parts.push(text);
-    if (done) return parts.join('');
-    await others();
-  }
+/** An answer made of pieces of bytes, which are text. */
+export function streamedBytes(
+  request: Request,
+  pieces: Iterable<Uint8Array>,
+  headers: Readonly<Record<string, string>>,
+  source?: Source,
+): Response {
+  const body = pieceStream(pieces, source);
+  const all = { ...headers, vary: 'accept, accept-encoding' };
+  if (!acceptsGzip(request)) return new Response(body, { headers: all });
+  return new Response(body.pipeThrough(new CompressionStream('gzip') as never), {
+    headers: { ...all, 'content-encoding': 'gzip' },
+  });
 }
 
 /** An answer made of pieces of text. */
@@ -63,11 +76,7 @@ export function streamedText(
   request: Request,
   pieces: Iterable<string>,
   headers: Readonly<Record<string, string>>,
+  source?: Source,
 ): Response {
-  const body = pieceStream(pieces);
-  const all = { ...headers, vary: 'accept, accept-encoding' };
-  if (!acceptsGzip(request)) return new Response(body, { headers: all });
-  return new Response(body.pipeThrough(new CompressionStream('gzip') as never), {
-    headers: { ...all, 'content-encoding': 'gzip' },
-  });
+  return streamedBytes(request, gathered(pieces), headers, source);
 }

@@ -1,6 +1,6 @@
 /** What differs between the trees of two images, path by path. */
-import type { FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
-import { walkTree } from './tree.ts';
+import type { GenericInode, Tree } from '../wire/messages/filesystem.ts';
+import { rootInode, walkTree } from './tree.ts';
 
 export interface Difference {
   /** Absolute path. */
@@ -21,21 +21,42 @@ function differingFields(left: GenericInode, right: GenericInode): string[] {
     .map(([name]) => name);
 }
 
+/** The entries of a directory by name. */
+function named(inode: GenericInode | undefined): ReadonlyMap<string, bigint> {
+  const entries = inode?.Kind === 'directory' ? inode.EntryList : [];
+  return new Map(entries.map((entry) => [entry?.Name ?? '', entry?.InodeNumber ?? 0n]));
+}
+
+/** Every path of a tree and what the other tree has there. Only the directories on the way are kept in memory. */
+function* besides(
+  tree: Tree,
+  other: Tree,
+): Generator<{ path: string; inode: GenericInode; beside: GenericInode | undefined }> {
+  const trail: { path: string; entries: ReadonlyMap<string, bigint> }[] = [];
+  for (const { path, inode } of walkTree(tree)) {
+    const parent = parentOf(path);
+    while (trail.length > 0 && trail.at(-1)?.path !== parent) trail.pop();
+    const number = trail.at(-1)?.entries.get(path.slice(parent.length + 1));
+    const beside =
+      path === '/' ? rootInode(other) : number === undefined ? undefined : other.InodeTable?.get(number);
+    yield { path, inode, beside: beside ?? undefined };
+    if (inode.Kind === 'directory')
+      trail.push({ path: path === '/' ? '' : path, entries: named(beside ?? undefined) });
+  }
+}
+
+/** The directory of an absolute path; empty for the root and what is in it. */
+const parentOf = (path: string) => path.slice(0, path.lastIndexOf('/'));
+
 /**
  * The differences, in the order of the left tree and then what only the right one has. Yields `undefined` for paths
  * that are equal, so that callers can take a break.
  */
-export function* compareTrees(left: FileSystem, right: FileSystem): Generator<Difference | undefined> {
-  const others = new Map<string, GenericInode>();
-  for (const { path, inode } of walkTree(right)) {
-    others.set(path, inode);
-    yield undefined;
+export function* compareTrees(left: Tree, right: Tree): Generator<Difference | undefined> {
+  for (const { path, inode, beside } of besides(left, right)) {
+    const fields = beside ? differingFields(inode, beside) : [];
+    yield beside && fields.length === 0 ? undefined : { path, left: inode, right: beside, fields };
   }
-  for (const { path, inode } of walkTree(left)) {
-    const other = others.get(path);
-    others.delete(path);
-    const fields = other ? differingFields(inode, other) : [];
-    yield other && fields.length === 0 ? undefined : { path, left: inode, right: other, fields };
-  }
-  for (const [path, inode] of others) yield { path, left: undefined, right: inode, fields: [] };
+  for (const { path, inode, beside } of besides(right, left))
+    yield beside ? undefined : { path, left: undefined, right: inode, fields: [] };
 }

@@ -1,6 +1,6 @@
 /** The listing of an image, one line for each path, byte for byte the original's. */
 
-import type { FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
+import type { GenericInode, Tree } from '../wire/messages/filesystem.ts';
 import { dateOfDays } from './calendar.ts';
 import { localZone } from './local-zone.ts';
 import { modeText, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from './mode.ts';
@@ -18,7 +18,8 @@ export interface ListingOptions {
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const DAY = 86_400;
-const two = (value: number) => (value < 10 ? `0${value}` : String(value));
+const TWO = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));
+const two = (value: number) => TWO[value] as string;
 
 function dateText(days: number): string {
   const { year, month, day } = dateOfDays(days);
@@ -43,27 +44,45 @@ function kept<K, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
-/** Prints times of a zone as `03 Feb 2024 04:05:06 UTC`. */
-export function timePrinter(zone: Zone = localZone()): (seconds: bigint) => string {
-  const dateOf = kept(dateText);
-  const print = kept((seconds: number) => {
-    const { offset, name } = zone(seconds);
+/** Times of a zone as `03 Feb 2024 04:05:06 UTC`. */
+export class TimePrinter {
+  /** The date of a day since the epoch. */
+  readonly date = kept(dateText);
+  readonly #zone: Zone;
+
+  constructor(zone: Zone = localZone()) {
+    this.#zone = zone;
+  }
+
+  /** Day since the epoch, second in it, name of the zone. */
+  parts(seconds: number): { day: number; second: number; zone: string } {
+    const { offset, name } = this.#zone(seconds);
     const local = seconds + offset;
-    const days = Math.floor(local / DAY);
-    const second = local - days * DAY;
+    const day = Math.floor(local / DAY);
+    return { day, second: local - day * DAY, zone: name };
+  }
+
+  print(seconds: number): string {
+    const { day, second, zone } = this.parts(seconds);
     const clock = `${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}`;
-    return `${dateOf(days)} ${clock} ${name}`;
-  });
+    return `${this.date(day)} ${clock} ${zone}`;
+  }
+}
+
+/** Prints times of a zone as `03 Feb 2024 04:05:06 UTC`. */
+export function timePrinter(zone?: Zone): (seconds: bigint) => string {
+  const printer = new TimePrinter(zone);
+  const print = kept((seconds: number) => printer.print(seconds));
   return (unix) => print(Number(unix));
 }
 
 /** Numbers are turned into text faster than 64-bit integers. */
-function sizeText(size: bigint): string {
+export function sizeText(size: number | bigint): string {
   return String(size <= Number.MAX_SAFE_INTEGER ? Number(size) : size).padStart(10);
 }
 
-const NO_SIZE = ' '.repeat(10);
-const NO_TIME = ' '.repeat(24);
+export const NO_SIZE = ' '.repeat(10);
+export const NO_TIME = ' '.repeat(24);
 
 interface Shown {
   readonly mode: number;
@@ -126,19 +145,33 @@ function shown(inode: GenericInode): Shown {
   }
 }
 
+/** Makes the first columns: mode, links and owners, with a space behind each. `has` tells which are wanted. */
+export function ownerPrinter(
+  has: (letter: string) => boolean = () => true,
+): (mode: number, links: number, uid: number, gid: number) => string {
+  const column = <K>(letter: string, make: (key: K) => string): ((key: K) => string) =>
+    has(letter) ? kept((key: K) => `${make(key)} `) : () => '';
+  const modes = column('m', modeText);
+  const linked = column('l', (count: number) => String(count).padStart(3));
+  const uids = column('u', (id: number) => String(id).padStart(5));
+  const gids = column('g', (id: number) => String(id).padStart(5));
+  // Most files have the same as the one before.
+  let last = { mode: -1, links: -1, uid: -1, gid: -1, text: '' };
+  return (mode, links, uid, gid) => {
+    if (mode !== last.mode || links !== last.links || uid !== last.uid || gid !== last.gid)
+      last = { mode, links, uid, gid, text: [modes(mode), linked(links), uids(uid), gids(gid)].join('') };
+    return last.text;
+  };
+}
+
 /**
  * Lines without their newlines, made as they are asked for. Joined: a text of pieces that is only put
  * together when it is sent costs several times as much.
  */
-export function* listingLines(tree: FileSystem, options: ListingOptions = {}): Generator<string> {
+export function* listingLines(tree: Tree, options: ListingOptions = {}): Generator<string> {
   const links = linkCounts(tree);
   const has = (letter: string) => !options.skipFields?.includes(letter);
-  const column = <K>(letter: string, make: (key: K) => string): ((key: K) => string) =>
-    has(letter) ? kept((key: K) => `${make(key)} `) : () => '';
-  const mode = column('m', modeText);
-  const link = column('l', (count: number) => String(count).padStart(3));
-  const uid = column('u', (id: number) => String(id).padStart(5));
-  const gid = column('g', (id: number) => String(id).padStart(5));
+  const owners = ownerPrinter(has);
   const time = timePrinter(options.zone);
   const size = has('s') ? (text: string) => `${text} ` : () => '';
   const mtime = has('t')
@@ -150,10 +183,7 @@ export function* listingLines(tree: FileSystem, options: ListingOptions = {}): G
     const row = shown(inode);
     const count = inode.Kind === 'directory' ? 1 : (links.get(inodeNumber) ?? 0);
     yield [
-      mode(row.mode),
-      link(count),
-      uid(row.uid),
-      gid(row.gid),
+      owners(row.mode, count, row.uid, row.gid),
       size(row.size),
       mtime(row.seconds),
       name ? path : '',

@@ -1,5 +1,5 @@
 /** The members of a tar archive of an image, in order. */
-import type { FileSystem, GenericInode } from '../wire/messages/filesystem.ts';
+import type { GenericInode, Tree } from '../wire/messages/filesystem.ts';
 import { encodeText } from '../wire/text.ts';
 import { S_IFBLK, S_IFCHR, S_IFMT } from './mode.ts';
 import type { TarMember } from './tar-format.ts';
@@ -61,7 +61,7 @@ export interface ArchiveMember {
 }
 
 /** Names are `./…`, directories end in a slash, later names of a file are link members; computed files are empty. */
-export function* tarMembers(tree: FileSystem): Generator<ArchiveMember> {
+export function* tarMembers(tree: Tree): Generator<ArchiveMember> {
   const placed = new Map<bigint, Buffer>();
   for (const { path, inodeNumber, inode } of walkTree(tree)) {
     const directory = inode.Kind === 'directory';

@@ -6,6 +6,7 @@ import type {
   DirectoryInode,
   FileSystem,
   GenericInode,
+  Tree,
 } from '../wire/messages/filesystem.ts';
 
 export interface TreeEntry {
@@ -15,13 +16,13 @@ export interface TreeEntry {
   readonly inode: GenericInode;
 }
 
-function rootInode(tree: FileSystem): GenericInode {
+export function rootInode(tree: Tree): GenericInode {
   return { Kind: 'directory', ...tree.DirectoryInode };
 }
 
 /** Every path, depth first, entries in stored order, the root first. `skip` leaves out a path and all below it. */
-export function* walkTree(tree: FileSystem, skip?: (path: string) => boolean): Generator<TreeEntry> {
-  const inodes = tree.InodeTable ?? new Map<bigint, GenericInode | null>();
+export function* walkTree(tree: Tree, skip?: (path: string) => boolean): Generator<TreeEntry> {
+  const inodes: ReadonlyMap<bigint, GenericInode | null> = tree.InodeTable ?? new Map();
   yield { path: '/', inodeNumber: 0n, inode: rootInode(tree) };
   const stack: { directory: DirectoryInode; path: string; next: number }[] = [
     { directory: tree.DirectoryInode, path: '', next: 0 },
@@ -48,7 +49,7 @@ export function* walkTree(tree: FileSystem, skip?: (path: string) => boolean): G
 }
 
 /** How many entries refer to each inode. */
-export function linkCounts(tree: FileSystem): Map<bigint, number> {
+export function linkCounts(tree: Tree): Map<bigint, number> {
   const counts = new Map<bigint, number>();
   const count = (directory: DirectoryInode) => {
     for (const entry of directory.EntryList)
@@ -60,7 +61,7 @@ export function linkCounts(tree: FileSystem): Map<bigint, number> {
 }
 
 /** The entry of an exact absolute path. */
-export function findPath(tree: FileSystem, path: string): GenericInode | undefined {
+export function findPath(tree: Tree, path: string): GenericInode | undefined {
   let inode: GenericInode | undefined = rootInode(tree);
   for (const part of path.split('/').slice(1)) {
     if (part === '') continue;
@@ -86,7 +87,7 @@ export function countTree(tree: FileSystem): FileSystem {
 }
 
 /** Path to inode number of everything but the root. */
-export function inodeNumbers(tree: FileSystem): Map<string, bigint> {
+export function inodeNumbers(tree: Tree): Map<string, bigint> {
   const numbers = new Map<string, bigint>();
   for (const { path, inodeNumber } of walkTree(tree)) if (path !== '/') numbers.set(path, inodeNumber);
   return numbers;

@@ -28,12 +28,15 @@ function waitForImage(services: Services, name: string, timeoutMs: number, call:
   });
 }
 
-function reply(services: Services, entry: ImageEntry, withoutTree: boolean) {
+function reply(services: Services, entry: ImageEntry, withoutTree: boolean, signal: AbortSignal) {
   const { name } = entry;
   if (withoutTree) return services.images.header(name).then((image) => ({ Image: image }));
   return new Prepared(
     async () => getImageReply((await services.images.read(name)).bytes),
-    async () => ({ Image: await services.images.decoded(name) }),
+    async () => {
+      const tree = await services.images.tree(name, signal);
+      return { value: { Image: tree.image }, use: () => tree.use() };
+    },
   );
 }
 
@@ -57,6 +60,6 @@ export const getImage = defineUnary({
     if (!isZeroTime(entry.expiresAt)) askedFor(services, call, name, request.Timeout);
     const withoutTree =
       request.IgnoreFilesystem || (request.IgnoreFilesystemIfExpiring && !isZeroTime(entry.expiresAt));
-    return reply(services, entry, withoutTree);
+    return reply(services, entry, withoutTree, call.signal);
   },
 });

@@ -38,15 +38,17 @@ interface Common {
   readonly mutates: boolean;
 }
 
-/** A reply whose gob form exists already (stored images): `gob` for the gob coder, `value` for JSON. */
-export interface PreparedReply<R> {
-  readonly gob: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
-  readonly value: () => R | Promise<R>;
+/** A reply that looks into a tree: `use` is called before each run of work on it, see `ImageTree`. */
+export interface PreparedValue {
+  readonly value: unknown;
+  use(): void | Promise<void>;
 }
-export class Prepared<R> implements PreparedReply<R> {
+
+/** A reply whose gob form exists already (stored images): `gob` for the gob coder, `value` for JSON. */
+export class Prepared {
   constructor(
     readonly gob: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>,
-    readonly value: () => R | Promise<R>,
+    readonly value: () => PreparedValue | Promise<PreparedValue>,
   ) {}
 }
 
@@ -55,7 +57,7 @@ export interface UnaryMethod<Q = unknown, R = unknown> extends Common {
   readonly shape: 'unary';
   readonly request: StructSchema<Q>;
   readonly reply: StructSchema<R>;
-  handle(services: Services, request: Q, call: Call): R | Prepared<R> | Promise<R | Prepared<R>>;
+  handle(services: Services, request: Q, call: Call): R | Prepared | Promise<R | Prepared>;
 }
 
 /** AddImage and AddImageTrusted: the image stays encoded on its way from the wire to the disk. */

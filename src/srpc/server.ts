@@ -9,6 +9,7 @@ import {
   type ImageUploadMethod,
   type Method,
   Prepared,
+  type PreparedValue,
   type StreamMethod,
   type TextStream,
   type TextStreamMethod,
@@ -17,7 +18,8 @@ import {
 import type { Services } from '../methods/services.ts';
 import { methods as allMethods } from '../methods/table.ts';
 import type { ObjectReader } from '../store/types.ts';
-import type { Schema, ValueOf } from '../wire/schema.ts';
+import { goJsonChunks } from '../wire/json.ts';
+import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
 import { type Caller, type CallRecord, SrpcCall } from './call.ts';
 import { type Coder, type CoderName, makeCoder } from './coder.ts';
 import { Deadlines, Patience } from './deadlines.ts';
@@ -266,7 +268,7 @@ class Connection implements Caller {
     try {
       const reply = await pending;
       if (!(reply instanceof Prepared)) this.#reply(coder.encode(method.reply, reply as never));
-      else if (coder.name === 'json') this.#reply(coder.encode(method.reply, (await reply.value()) as never));
+      else if (coder.name === 'json') await this.#replyInPieces(method.reply, await reply.value());
       else {
         const chunks = await reply.gob();
         this.#writer.writeByte(NEWLINE);
@@ -281,6 +283,28 @@ class Connection implements Caller {
   #reply(value: Uint8Array): void {
     this.#writer.writeByte(NEWLINE);
     this.#writer.write(value);
+  }
+
+  /** A large JSON value, made while it is sent. */
+  async #replyInPieces(schema: StructSchema, { value, use }: PreparedValue): Promise<void> {
+    const pieces = goJsonChunks(schema, value)[Symbol.iterator]();
+    let begun = false;
+    try {
+      for (;;) {
+        await new Promise((resolve) => setImmediate(resolve));
+        await use();
+        const { value: piece, done } = pieces.next();
+        if (done) break;
+        if (!begun) this.#writer.writeByte(NEWLINE);
+        begun = true;
+        await this.#writer.write(Buffer.from(piece));
+      }
+      this.#writer.writeByte(NEWLINE);
+    } catch (thrown) {
+      // Half a value cannot be taken back.
+      if (begun) this.socket.destroy();
+      throw thrown;
+    }
   }
 
   /** Tells the client in the place of an answer. */

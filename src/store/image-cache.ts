@@ -1,4 +1,4 @@
-/** Bounded caches of recently used images: stored bytes, and decoded trees. The least recently used goes first. */
+/** Bounded caches of recently used images. The least recently used goes first. */
 
 export class ImageCache<T> {
   readonly #maxBytes: number;

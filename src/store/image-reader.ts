@@ -1,7 +1,7 @@
-/** Reading images: stored bytes, verified, and decoded trees, both from bounded caches. */
+/** Reading images: stored bytes, verified, from a bounded cache, and trees. */
 import { open } from 'node:fs/promises';
 import { ImageServerError } from '../errors.ts';
-import { decodeImage, scanImage } from '../wire/encoded-image.ts';
+import { scanImage } from '../wire/encoded-image.ts';
 import { decodeOnce } from '../wire/gob/decoder.ts';
 import { Image } from '../wire/messages/image.ts';
 import { sha512 } from './checksummed-file.ts';
@@ -9,13 +9,9 @@ import { errno } from './disk.ts';
 import { ImageCache } from './image-cache.ts';
 import { type ImageRecord, stampOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
+import { ImageTrees } from './image-trees.ts';
+import type { ImageTree } from './types.ts';
 
-/**
- * Of which the decoded trees are kept. A tree takes several times the memory of its gob, and the heap grows to a multiple
- * of what is kept: so only the one that is being looked at.
- */
-const DECODED_GOB_BYTES = 32 * 1024 * 1024;
-const DECODED_IMAGES = 1;
 const MAX_CACHED = 10_000;
 
 export const notFound = (name: string) =>
@@ -25,9 +21,13 @@ export class ImageReader {
   readonly #store: DirectoryImageStore;
   /** By identity, as below: what was replaced is never found. */
   readonly #stored: ImageCache<Uint8Array>;
-  readonly #decoded = new ImageCache<Promise<Image>>(DECODED_GOB_BYTES, DECODED_IMAGES);
+  readonly #trees = new ImageTrees(async (name) => {
+    const record = this.#record(name);
+    const bytes = await this.bytes(name);
+    // What was replaced while it was read may be either.
+    return { identity: this.#record(name) === record ? record.entry.identity : '', bytes };
+  });
   readonly #reading = new Map<string, Promise<Uint8Array>>();
-  #decoding: Promise<unknown> = Promise.resolve();
 
   constructor(store: DirectoryImageStore, cacheBytes: number) {
     this.#store = store;
@@ -55,16 +55,8 @@ export class ImageReader {
     return (await scanImage(await this.bytes(name, inside))).header;
   }
 
-  async decoded(name: string): Promise<Image> {
-    const { identity, encodedBytes } = this.#record(name).entry;
-    const kept = this.#decoded.get(identity);
-    if (kept) return kept;
-    // One at a time: many at once would not be faster, and all half-made trees would be in memory.
-    const image = this.#decoding.then(async () => decodeImage(await this.bytes(name)));
-    this.#decoding = image.catch(() => undefined); // Whoever asked is told.
-    this.#decoded.set(identity, image, encodedBytes);
-    image.catch(() => this.#decoded.delete(identity));
-    return image;
+  async tree(name: string, signal?: AbortSignal): Promise<ImageTree> {
+    return this.#trees.open(name, this.#record(name).entry.identity, signal);
   }
 
   keep(identity: string, bytes: Uint8Array): void {
@@ -73,7 +65,7 @@ export class ImageReader {
 
   drop(identity: string): void {
     this.#stored.delete(identity);
-    this.#decoded.delete(identity);
+    this.#trees.drop(identity);
   }
 
   #record(name: string): ImageRecord {

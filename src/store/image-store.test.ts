@@ -73,7 +73,7 @@ describe('adding', () => {
       await stores.images.add('x', makeImage(['a']), { createdBy: 'me', createdOn });
       expect(stores.images.get('x')).toMatchObject({ createdBy: 'me', createdOn });
       expect((await stores.images.header('x')).CreatedBy).toBe('me');
-      expect((await stores.images.decoded('x')).FileSystem?.InodeTable?.size).toBe(1);
+      expect((await stores.images.tree('x')).image.FileSystem?.InodeTable?.size).toBe(1);
     }));
 
   test.each<[string, string, (stores: Stores) => Promise<void>, string]>([
@@ -206,7 +206,7 @@ describe('expiry', () => {
       const entry = again.images.get('x');
       expect(entry).toMatchObject({ createdBy: 'me', expiresAt: timeFromMillis(START + 99_000) });
       expect(entry?.identity).not.toBe(before?.identity);
-      expect((await again.images.decoded('x')).ExpiresAt).toEqual(timeFromMillis(START + 99_000));
+      expect((await again.images.tree('x')).image.ExpiresAt).toEqual(timeFromMillis(START + 99_000));
     }));
 });
 
@@ -224,7 +224,7 @@ describe('the trash', () => {
         { name: 'x', deletedBy: 'me', deletedAt: START, purgeAt: START + 10_000, dataBytes: 2 },
       ]);
       await stores.images.undelete(stores.images.trash()[0]!.id);
-      expect((await stores.images.decoded('x')).FileSystem?.InodeTable?.size).toBe(2);
+      expect((await stores.images.tree('x')).image.FileSystem?.InodeTable?.size).toBe(2);
       expect(stores.images.trash()).toEqual([]);
       await stores.images.remove('x');
       await advance(place, stores, 10_001);

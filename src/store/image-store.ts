@@ -23,7 +23,14 @@ import type { DirectoryObjectStore } from './object-store.ts';
 import type { Reporter } from './reporter.ts';
 import { SharedSync } from './shared-sync.ts';
 import { Trash } from './trash.ts';
-import type { AddImageOptions, EncodedImage, ImageEntry, ImageStore, TrashEntry } from './types.ts';
+import type {
+  AddImageOptions,
+  EncodedImage,
+  ImageEntry,
+  ImageStore,
+  ImageTree,
+  TrashEntry,
+} from './types.ts';
 
 const HIDDEN_MODE = 0o700;
 export const TEMPORARY = '.tmp';
@@ -134,8 +141,8 @@ export class DirectoryImageStore implements ImageStore {
     return this.reader.header(name);
   }
 
-  decoded(name: string): Promise<Image> {
-    return this.reader.decoded(name);
+  tree(name: string, signal?: AbortSignal): Promise<ImageTree> {
+    return this.reader.tree(name, signal);
   }
 
   // Changing

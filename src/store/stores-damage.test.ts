@@ -440,7 +440,7 @@ describe('a damaged image can be deleted', () => {
       const stores = await place.open({ objectGraceMs: 0 });
       await stores.ready;
       const file = flip(place);
-      expect(await codeOf(stores.images.decoded('d/x'))).toBe('CORRUPT');
+      expect(await codeOf(stores.images.tree('d/x'))).toBe('CORRUPT');
       const before = stores.objects.totals().unreferencedObjects;
       await deletes(place, stores, file);
       expect(stores.objects.totals().unreferencedObjects).toBe(before + 1);
@@ -453,7 +453,7 @@ describe('a damaged image can be deleted', () => {
       const stores = await place.open();
       await stores.ready;
       rmSync(x(place));
-      expect(await codeOf(stores.images.decoded('d/x'))).toBe('CORRUPT');
+      expect(await codeOf(stores.images.tree('d/x'))).toBe('CORRUPT');
       await stores.images.remove('d/x');
       expect(readFileSync(x(place))).toHaveLength(0);
       expect(stores.damages()).toEqual([]);
@@ -539,6 +539,6 @@ test('without an index everything works before all is known, and the sums are ri
     await objects.collect(() => true);
     expect(images.size).toBe(38);
     expect(objects.totals()).toMatchObject({ objects: 38 + 7, unreferencedObjects: 0, missingObjects: 0 });
-    for (const name of images.names()) await images.decoded(name);
+    for (const name of images.names()) await images.tree(name);
     expect(stores.damages()).toEqual([]);
   }));

@@ -4,6 +4,8 @@
  */
 
 import type { EncodedImage } from '../wire/encoded-image.ts';
+import type { EncodedInodes } from '../wire/encoded-inodes.ts';
+import type { Tree } from '../wire/messages/filesystem.ts';
 import type { Directory, Image } from '../wire/messages/image.ts';
 import type { GoTime } from '../wire/time.ts';
 import type { Disk } from './disk.ts';
@@ -171,6 +173,21 @@ export interface TrashEntry {
   readonly dataBytes: number;
 }
 
+/** An image whose inodes are decoded as they are asked for. */
+export type ImageView = Readonly<Omit<Image, 'FileSystem'>> & { readonly FileSystem: Tree | null };
+
+/** Of an image that is looked at for longer than a moment. */
+export interface ImageTree {
+  readonly image: ImageView;
+  /** The inode table of the image's tree, if it has one. */
+  readonly inodes: EncodedInodes | undefined;
+  /**
+   * Before anything of the tree is asked for, and again after each wait: it may have been let go of meanwhile. Rejects
+   * with IMAGE_NOT_FOUND if the image is gone by then.
+   */
+  use(): void | Promise<void>;
+}
+
 export interface ImageStore {
   has(name: string): boolean;
   get(name: string): ImageEntry | undefined;
@@ -193,8 +210,8 @@ export interface ImageStore {
   read(name: string): Promise<EncodedImage>;
   /** Decoded without its file-system (from the index, no tree is touched). */
   header(name: string): Promise<Image>;
-  /** Fully decoded, from a bounded cache. */
-  decoded(name: string): Promise<Image>;
+  /** To look at its tree. `signal`: whoever wants it has gone. Throws IMAGE_NOT_FOUND, CORRUPT, CANCELLED. */
+  tree(name: string, signal?: AbortSignal): Promise<ImageTree>;
   /** Newest by creation time directly inside `directory`; throws DIRECTORY_NOT_FOUND. */
   findLatest(directory: string, accept: (entry: ImageEntry) => boolean): ImageEntry | undefined;
   /**

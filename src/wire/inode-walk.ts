@@ -12,6 +12,7 @@ import {
   type GenericInode,
   type InodeKind,
 } from './messages/filesystem.ts';
+import { NumberColumn } from './numbers.ts';
 import type { StructSchema, UnionVariant, ValueOf } from './schema.ts';
 
 /** What to do with a field of the sender's struct. */
@@ -30,44 +31,6 @@ interface FieldActions {
   readonly kinds: Uint8Array;
   /** For OTHER: reads the value, which is dropped. */
   readonly others: readonly (Read | undefined)[];
-}
-
-/** Numbers in the order met; those beyond 53 bits are kept apart and stand in as negative ones. */
-export class NumberColumn {
-  values = new Float64Array(1024);
-  length = 0;
-  constructor(private readonly large: Map<bigint, number>) {}
-
-  add(value: number): void {
-    if (this.length === this.values.length) {
-      const grown = new Float64Array(this.length * 2);
-      grown.set(this.values);
-      this.values = grown;
-    }
-    this.values[this.length++] = value;
-  }
-  addLarge(value: bigint): void {
-    let alias = this.large.get(value);
-    if (alias === undefined) {
-      alias = -1 - this.large.size;
-      this.large.set(value, alias);
-    }
-    this.add(alias);
-  }
-  addBig(value: bigint): void {
-    if (value <= Number.MAX_SAFE_INTEGER) this.add(Number(value));
-    else this.addLarge(value);
-  }
-  /** Takes an unsigned number from the cursor. */
-  take(cursor: Cursor): void {
-    const { at } = cursor;
-    const value = cursor.uint();
-    if (value !== Number.POSITIVE_INFINITY) this.add(value);
-    else {
-      cursor.at = at;
-      this.addLarge(cursor.bigUint());
-    }
-  }
 }
 
 export const KINDS: readonly InodeKind[] = ['regular', 'computed', 'symlink', 'special', 'directory'];

@@ -47,16 +47,21 @@ function isEmpty(schema: Schema, value: unknown): boolean {
   }
 }
 
-/** Go sorts keys by their bytes; for ASCII that is how JavaScript compares. */
-function byText([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-function byBytes([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+/** Go sorts keys by their bytes; for ASCII that is how JavaScript sorts. */
+function byBytes(a: string, b: string): number {
   return Buffer.compare(encodeText(a), encodeText(b));
 }
-function sortedEntries(schema: MapSchema, value: Map<unknown, unknown>): [string, unknown][] {
-  const entries = [...value].map(([key, item]): [string, unknown] => [String(key), item]);
-  return entries.sort((schema.key as Schema).kind === 'string' ? byBytes : byText);
+/** Keys in their order, as text; the entries themselves need not be in memory. */
+function sortedKeys(schema: MapSchema, map: ReadonlyMap<unknown, unknown>): string[] {
+  const keys = Array.from(map.keys(), String);
+  return (schema.key as Schema).kind === 'string' ? keys.sort(byBytes) : keys.sort();
+}
+/** The key that a text stands for. */
+function keyOf(schema: Schema, text: string): unknown {
+  if (schema.kind === 'string') return text;
+  return (schema.kind === 'int' || schema.kind === 'uint') && schema.bits === 64
+    ? BigInt(text)
+    : Number(text);
 }
 
 interface Member {
@@ -175,13 +180,13 @@ class Sink {
   }
 
   /** Stops after each entry. */
-  *mapSteps(schema: MapSchema, map: Map<unknown, unknown>): Generator<undefined> {
+  *mapSteps(schema: MapSchema, map: ReadonlyMap<unknown, unknown>): Generator<undefined> {
     this.text += '{';
     let first = true;
-    for (const [key, item] of sortedEntries(schema, map)) {
+    for (const key of sortedKeys(schema, map)) {
       this.text += `${first ? '' : ','}${this.form === 'go' ? goText(key) : ourText(key)}:`;
       first = false;
-      this.value(schema.elem, item);
+      this.value(schema.elem, map.get(keyOf(schema.key as Schema, key)));
       yield;
     }
     this.text += '}';

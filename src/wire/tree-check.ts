@@ -1,6 +1,7 @@
 /** Whether the inodes of a walked image make a tree: every entry leads to an inode, and no directory contains itself. */
-import { type InodeWalk, KINDS, type NumberColumn } from './inode-walk.ts';
+import { type InodeWalk, KINDS } from './inode-walk.ts';
 import type { DirectoryInode } from './messages/filesystem.ts';
+import { NumberIndex } from './numbers.ts';
 
 const DIRECTORY = KINDS.indexOf('directory');
 const COMPUTED = KINDS.indexOf('computed');
@@ -15,43 +16,6 @@ class Breather {
     if (performance.now() - this.#since <= SLICE) return;
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#since = performance.now();
-  }
-}
-
-const SEED = (Math.random() * 0x7fffffff) | 1;
-
-/** Finds the index of an inode number; open addressing, about 10 ns a look. */
-class NumberIndex {
-  readonly #slots: Int32Array;
-  readonly #mask: number;
-  constructor(private readonly column: NumberColumn) {
-    let size = 16;
-    while (size < column.length * 2) size *= 2;
-    this.#slots = new Int32Array(size);
-    this.#mask = size - 1;
-  }
-  #slot(value: number): number {
-    const high = (value / 0x1_0000_0000) | 0;
-    const mixed = Math.imul((value | 0) ^ Math.imul(high, SEED), 0x9e3779b1) ^ SEED;
-    return (mixed ^ (mixed >>> 15)) & this.#mask;
-  }
-  add(index: number): void {
-    const value = this.column.values[index] as number;
-    let slot = this.#slot(value);
-    for (let at = this.#slots[slot] as number; at !== 0; at = this.#slots[slot] as number) {
-      if (this.column.values[at - 1] === value) break;
-      slot = (slot + 1) & this.#mask;
-    }
-    this.#slots[slot] = index + 1;
-  }
-  /** -1 if the number is not there. */
-  find(value: number): number {
-    let slot = this.#slot(value);
-    for (let at = this.#slots[slot] as number; at !== 0; at = this.#slots[slot] as number) {
-      if (this.column.values[at - 1] === value) return at - 1;
-      slot = (slot + 1) & this.#mask;
-    }
-    return -1;
   }
 }
 

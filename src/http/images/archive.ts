@@ -3,15 +3,23 @@ import { ImageServerError } from '../../errors.ts';
 import { BLOCK, formatHeader, padding } from '../../image/tar-format.ts';
 import { HARD_LINK, tarMembers } from '../../image/tar-members.ts';
 import type { Services } from '../../methods/services.ts';
-import type { ImageEntry, ObjectStore } from '../../store/types.ts';
-import type { FileSystem } from '../../wire/messages/filesystem.ts';
+import type { ImageEntry, ImageTree, ObjectStore } from '../../store/types.ts';
+import type { Tree } from '../../wire/messages/filesystem.ts';
 import { chunkStream, gather, objectChunks } from '../objects/object-chunks.ts';
 import { stateOf } from '../request-state.ts';
+import { others, SLICE_MS } from '../text-stream.ts';
 import { attachment } from './file-type.ts';
 import { checkConditions, TAR_TYPE } from './read-image.ts';
 
-async function* archive(tree: FileSystem, objects: ObjectStore): AsyncGenerator<Uint8Array> {
-  for (const { inode, member } of tarMembers(tree)) {
+async function* archive(source: ImageTree, tree: Tree, objects: ObjectStore): AsyncGenerator<Uint8Array> {
+  const members = tarMembers(tree);
+  for (;;) {
+    // The reader, or an object, may have been waited for.
+    const loading = source.use();
+    if (loading) await loading;
+    const { value, done } = members.next();
+    if (done) break;
+    const { inode, member } = value;
     yield formatHeader(member);
     if (inode.Kind !== 'regular' || member.type === HARD_LINK || member.size === 0) continue;
     const object = objects.open(inode.Hash);
@@ -27,11 +35,17 @@ async function* archive(tree: FileSystem, objects: ObjectStore): AsyncGenerator<
   yield Buffer.alloc(2 * BLOCK);
 }
 
-/** Throws OBJECT_NOT_FOUND while that can still be told. */
-function checkObjects(tree: FileSystem, objects: ObjectStore): void {
-  for (const inode of tree.InodeTable?.values() ?? [])
+/** Throws OBJECT_NOT_FOUND while that can still be told. In slices. */
+async function checkObjects(source: ImageTree, tree: Tree, objects: ObjectStore): Promise<void> {
+  let until = performance.now() + SLICE_MS;
+  for (const inode of tree.InodeTable?.values() ?? []) {
     if (inode?.Kind === 'regular' && inode.Size > 0n && objects.size(inode.Hash) === 0)
       throw new ImageServerError('OBJECT_NOT_FOUND', `object of the image is missing: ${inode.Hash}`);
+    if (performance.now() < until) continue;
+    await others();
+    await source.use();
+    until = performance.now() + SLICE_MS;
+  }
 }
 
 /** Answers GET /images/{name}.tar and .tar.gz. */
@@ -53,11 +67,12 @@ export async function imageArchive(
   };
   const unchanged = checkConditions(request, etag, headers);
   if (unchanged) return unchanged;
-  const { FileSystem } = await services.images.decoded(entry.name);
+  const tree = await services.images.tree(entry.name, request.signal);
+  const { FileSystem } = tree.image;
   if (!FileSystem) throw new ImageServerError('FILE_NOT_FOUND', 'the image has no tree');
-  checkObjects(FileSystem, services.objects);
+  await checkObjects(tree, FileSystem, services.objects);
   if (stateOf(request).head) return new Response(null, { headers });
-  const body = chunkStream(gather(archive(FileSystem, services.objects)));
+  const body = chunkStream(gather(archive(tree, FileSystem, services.objects)));
   return new Response(compressed ? body.pipeThrough(new CompressionStream('gzip') as never) : body, {
     headers,
   });

@@ -1,11 +1,13 @@
 /** GET /images/{a}/diff/{b}: what differs, path by path, as one JSON document made while it is sent. */
 import { compareTrees, type Difference } from '../../image/compare.ts';
 import type { Services } from '../../methods/services.ts';
+import type { ImageView } from '../../store/types.ts';
 import { toJson } from '../../wire/json.ts';
 import type { GenericInode } from '../../wire/messages/filesystem.ts';
 import { Image } from '../../wire/messages/image.ts';
 import { jsonOf } from '../reply.ts';
 import { streamedText } from '../text-stream.ts';
+import { BothTrees } from './both-trees.ts';
 import { checkConditions, entryNamed } from './read-image.ts';
 import { inodeFields } from './tree.ts';
 
@@ -13,11 +15,11 @@ import { inodeFields } from './tree.ts';
 const ALWAYS = new Set(['FileSystem', 'CreatedOn', 'CreatedBy']);
 
 /** Names of the fields of the images themselves that differ. */
-function differingFields(left: Image, right: Image): string[] {
+function differingFields(left: ImageView, right: ImageView): string[] {
   return [...Image.fields]
     .filter(([name]) => !ALWAYS.has(name))
     .filter(([name, { schema }]) => {
-      const of = (image: Image) => toJson(schema, image[name as keyof Image]);
+      const of = (image: ImageView) => toJson(schema, image[name as keyof Image]);
       return of(left) !== of(right);
     })
     .map(([name]) => name);
@@ -28,7 +30,7 @@ function differenceJson({ path, left, right, fields }: Difference): string {
   return jsonOf({ Path: path, Fields: fields, Left: side(left), Right: side(right) });
 }
 
-function* pieces(names: readonly [string, string], left: Image, right: Image): Generator<string> {
+function* pieces(names: readonly [string, string], left: ImageView, right: ImageView): Generator<string> {
   const counts = { LeftOnly: 0, RightOnly: 0, Changed: 0 };
   yield `{"Left":${JSON.stringify(names[0])},"Right":${JSON.stringify(names[1])}`;
   yield `,"Fields":${JSON.stringify(differingFields(left, right))},"Differences":[`;
@@ -67,6 +69,8 @@ export async function imageDiff(
   };
   const unchanged = checkConditions(request, etag, headers);
   if (unchanged) return unchanged;
-  const both = [await images.decoded(left.name), await images.decoded(right.name)] as const;
-  return streamedText(request, pieces([left.name, right.name], ...both), headers);
+  const { signal } = request;
+  const both = new BothTrees(await images.tree(left.name, signal), await images.tree(right.name, signal));
+  const text = pieces([left.name, right.name], both.left.image, both.right.image);
+  return streamedText(request, text, headers, both);
 }

@@ -23,7 +23,7 @@ export async function imageFile(
   name: string,
   path: string,
 ): Promise<Response> {
-  const { FileSystem } = await services.images.decoded(name);
+  const { FileSystem } = (await services.images.tree(name, request.signal)).image;
   if (!FileSystem) throw new ImageServerError('FILE_NOT_FOUND', 'the image has no tree');
   const found = lookUp(FileSystem, path, true);
   const { inode } = found;

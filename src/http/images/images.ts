@@ -9,7 +9,6 @@ import { describe } from '../openapi/operation.ts';
 import { HttpProblem } from '../problem.ts';
 import { readQuery } from '../query.ts';
 import { jsonReply } from '../reply.ts';
-import { streamedText } from '../text-stream.ts';
 import { imageArchive } from './archive.ts';
 import { Catalogue, entryJson } from './catalogue.ts';
 import { LIST_DOC } from './description.ts';
@@ -22,8 +21,7 @@ import {
   entryNamed,
   GOB_TYPE,
   gobImage,
-  imageJsonPieces,
-  jsonImageHeaders,
+  jsonImage,
   negotiate,
   TAR_TYPE,
 } from './read-image.ts';
@@ -41,12 +39,8 @@ async function readImage(deps: HttpDeps, request: Request, path: ImagePath): Pro
     authorize(deps, request, 'ObjectServer.GetObjects');
     return imageArchive(request, deps.services, entry, false);
   }
-  const headers = jsonImageHeaders(entry);
   const { fileSystem = true } = readQuery(request, IMAGE_QUERY);
-  return (
-    checkConditions(request, headers.etag as string, headers) ??
-    streamedText(request, await imageJsonPieces(images, entry.name, fileSystem), headers)
-  );
+  return jsonImage(request, images, entry, fileSystem);
 }
 
 async function readTree(deps: HttpDeps, request: Request, path: ImagePath): Promise<Response> {
@@ -56,7 +50,7 @@ async function readTree(deps: HttpDeps, request: Request, path: ImagePath): Prom
   const headers = { etag: `W/"${entry.identity}"`, 'cache-control': 'private, no-cache' };
   const unchanged = checkConditions(request, headers.etag, headers);
   if (unchanged) return unchanged;
-  const { FileSystem } = await images.decoded(entry.name);
+  const { FileSystem } = (await images.tree(entry.name, request.signal)).image;
   if (!FileSystem) throw new ImageServerError('FILE_NOT_FOUND', 'the image has no tree');
   return jsonReply(request, treeJson(FileSystem, lookUp(FileSystem, path.rest, false), offset, limit), {
     headers,

@@ -5,6 +5,7 @@ import { jsonChunks } from '../../wire/json.ts';
 import { Image } from '../../wire/messages/image.ts';
 import { select } from '../conditional.ts';
 import { HttpProblem } from '../problem.ts';
+import { streamedText } from '../text-stream.ts';
 
 export const GOB_TYPE = 'application/x-gob';
 export const TAR_TYPE = 'application/x-tar';
@@ -75,16 +76,22 @@ export async function gobImage(request: Request, images: ImageStore, entry: Imag
   return new Response(bytes.subarray(start, end) as Uint8Array<ArrayBuffer>, { status, headers });
 }
 
-/** Pieces of the image as JSON, with or without its tree. */
-export async function imageJsonPieces(
+/** The image as JSON, with or without its tree. */
+export async function jsonImage(
+  request: Request,
   images: ImageStore,
-  name: string,
+  entry: ImageEntry,
   withTree: boolean,
-): Promise<Iterable<string>> {
-  return jsonChunks(Image, withTree ? await images.decoded(name) : await images.header(name));
+): Promise<Response> {
+  const headers = jsonImageHeaders(entry);
+  const unchanged = checkConditions(request, headers.etag as string, headers);
+  if (unchanged) return unchanged;
+  if (!withTree) return streamedText(request, jsonChunks(Image, await images.header(entry.name)), headers);
+  const tree = await images.tree(entry.name, request.signal);
+  return streamedText(request, jsonChunks(Image, tree.image), headers, tree);
 }
 
-export function jsonImageHeaders(entry: ImageEntry): Record<string, string> {
+function jsonImageHeaders(entry: ImageEntry): Record<string, string> {
   // Weak: the same image may be spelled, and compressed, in more than one way.
   return { etag: `W/"${entry.identity}"`, 'cache-control': REVALIDATE, 'content-type': 'application/json' };
 }

@@ -1,12 +1,12 @@
 /** Looking inside an image: a directory page by page, or the one inode at a path. */
 import { ImageServerError } from '../../errors.ts';
-import type { FileSystem, GenericInode } from '../../wire/messages/filesystem.ts';
+import type { GenericInode, Tree } from '../../wire/messages/filesystem.ts';
 import { jsonOf } from '../reply.ts';
 
 /** Symbolic links followed before giving up, as in Linux. */
 const MAX_LINKS = 40;
 
-function entryOf(tree: FileSystem, directory: GenericInode, name: string): GenericInode | undefined {
+function entryOf(tree: Tree, directory: GenericInode, name: string): GenericInode | undefined {
   if (directory.Kind !== 'directory') return undefined;
   const entry = directory.EntryList.find((one) => one?.Name === name);
   return entry ? (tree.InodeTable?.get(entry.InodeNumber) ?? undefined) : undefined;
@@ -22,7 +22,7 @@ export interface Found {
  * The inode at a path inside the image; symbolic links on the way are followed, within the image only, the last one
  * only if `followLast`. Throws FILE_NOT_FOUND.
  */
-export function lookUp(tree: FileSystem, path: string, followLast: boolean): Found {
+export function lookUp(tree: Tree, path: string, followLast: boolean): Found {
   const root: GenericInode = { Kind: 'directory', ...tree.DirectoryInode };
   let trail: { name: string; inode: GenericInode }[] = [];
   const waiting = path.split('/').reverse();
@@ -57,7 +57,7 @@ export function inodeFields(inode: GenericInode): Record<string, unknown> {
 }
 
 /** The JSON of a path: its inode, and if it is a directory `limit` of its entries from `offset` on. */
-export function treeJson(tree: FileSystem, found: Found, offset: number, limit: number): string {
+export function treeJson(tree: Tree, found: Found, offset: number, limit: number): string {
   const { path, inode } = found;
   if (inode.Kind !== 'directory') return jsonOf({ Path: path, ...inodeFields(inode) });
   const page = inode.EntryList.slice(offset, offset + limit).map((entry) => {

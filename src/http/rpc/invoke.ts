@@ -5,18 +5,22 @@ import { Prepared } from '../../methods/method.ts';
 import type { Services } from '../../methods/services.ts';
 import { toJson } from '../../wire/json.ts';
 import { struct } from '../../wire/schema.ts';
-import { slicedJson } from '../text-stream.ts';
 import { decodeImageUpload, decodeParameters } from './decode.ts';
 import { addObjectsJson, getObjectsJson } from './json-channel.ts';
+import { LongJson } from './long-json.ts';
 
 /** Longest list that is answered in one piece; longer ones are for the route of the method, which streams. */
 const MAX_ITEMS = 1_000_000;
 
-async function unaryJson(method: UnaryMethod, services: Services, text: string, call: Call): Promise<string> {
+async function unaryJson(
+  method: UnaryMethod,
+  services: Services,
+  text: string,
+  call: Call,
+): Promise<string | LongJson> {
   const reply = await method.handle(services, decodeParameters(method.request, text), call);
-  // What is prepared holds a tree.
   return reply instanceof Prepared
-    ? slicedJson(method.reply, await reply.value())
+    ? new LongJson(method.reply, await reply.value())
     : toJson(method.reply, reply);
 }
 
@@ -41,7 +45,12 @@ export function linesOf(method: LinesMethod, services: Services, call: Call): st
 }
 
 /** Runs a call whose answer is one JSON value. Throws ImageServerError. */
-export async function invoke(method: Method, services: Services, text: string, call: Call): Promise<string> {
+export async function invoke(
+  method: Method,
+  services: Services,
+  text: string,
+  call: Call,
+): Promise<string | LongJson> {
   switch (method.shape) {
     case 'unary':
       return unaryJson(method, services, text, call);

@@ -7,10 +7,10 @@ import { checkMediaType } from '../browser-guard.ts';
 import type { HttpDeps } from '../deps.ts';
 import { describe, JSON_OF, REF } from '../openapi/operation.ts';
 import { tellInternal } from '../problem.ts';
-import { jsonReply } from '../reply.ts';
 import { stateOf } from '../request-state.ts';
 import { MAX_CALL } from './decode.ts';
 import { invoke, throwFailure } from './invoke.ts';
+import { type JsonParts, type LongJson, partsReply } from './long-json.ts';
 import { isArrayText, rawItems, rawMembers } from './raw-json.ts';
 
 const MAX_BATCH = 100;
@@ -86,16 +86,16 @@ function namedParameters(params: string): string {
 }
 
 /** One call; answers undefined for notifications. */
-async function answerOne(deps: HttpDeps, request: Request, text: string): Promise<string | undefined> {
+async function answerOne(deps: HttpDeps, request: Request, text: string): Promise<JsonParts | undefined> {
   let envelope: Envelope | NoRequest;
   try {
     envelope = readEnvelope(text);
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
-    return failure('null', PARSE_ERROR, 'Parse error');
+    return [failure('null', PARSE_ERROR, 'Parse error')];
   }
   if ('problem' in envelope)
-    return failure(envelope.id ?? 'null', INVALID_REQUEST, `Invalid Request: ${envelope.problem}`);
+    return [failure(envelope.id ?? 'null', INVALID_REQUEST, `Invalid Request: ${envelope.problem}`)];
   const { id, method: name } = envelope;
   try {
     const params = namedParameters(envelope.params);
@@ -105,21 +105,21 @@ async function answerOne(deps: HttpDeps, request: Request, text: string): Promis
       throwFailure(call);
       return result;
     });
-    return id === undefined ? undefined : `{"jsonrpc":"2.0","result":${value},"id":${id}}`;
+    return id === undefined ? undefined : [`{"jsonrpc":"2.0","result":`, value, `,"id":${id}}`];
   } catch (thrown) {
     const error = asImageServerError(thrown);
     const requestId = stateOf(request).id;
     tellInternal(deps, error, requestId);
     // Whether it was a notification cannot be said of what is not JSON.
-    if (error.cause instanceof SyntaxError) return failure('null', PARSE_ERROR, 'Parse error');
+    if (error.cause instanceof SyntaxError) return [failure('null', PARSE_ERROR, 'Parse error')];
     if (id === undefined) return undefined;
     const data = { code: error.code, status: error.httpStatus, requestId };
-    return failure(id, errorNumber(error), error.message, data);
+    return [failure(id, errorNumber(error), error.message, data)];
   }
 }
 
-/** The whole answer as JSON text; undefined if there were only notifications. */
-async function answer(deps: HttpDeps, request: Request, text: string): Promise<string | undefined> {
+/** The whole answer; undefined if there were only notifications. */
+async function answer(deps: HttpDeps, request: Request, text: string): Promise<JsonParts | undefined> {
   if (!isArrayText(text)) return answerOne(deps, request, text);
   let calls: string[];
   try {
@@ -128,18 +128,18 @@ async function answer(deps: HttpDeps, request: Request, text: string): Promise<s
     for (const call of calls) checkSyntax(call);
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
-    return failure('null', PARSE_ERROR, 'Parse error');
+    return [failure('null', PARSE_ERROR, 'Parse error')];
   }
-  if (calls.length === 0) return failure('null', INVALID_REQUEST, 'Invalid Request: empty batch');
+  if (calls.length === 0) return [failure('null', INVALID_REQUEST, 'Invalid Request: empty batch')];
   if (calls.length > MAX_BATCH)
-    return failure('null', INVALID_REQUEST, `Invalid Request: more than ${MAX_BATCH} calls`);
-  const answers: string[] = [];
+    return [failure('null', INVALID_REQUEST, `Invalid Request: more than ${MAX_BATCH} calls`)];
+  const answers: (string | LongJson)[] = [];
   // One after the other: a batch may add an image and then look at it.
   for (const call of calls) {
     const one = await answerOne(deps, request, call);
-    if (one !== undefined) answers.push(one);
+    if (one !== undefined) answers.push(answers.length === 0 ? '[' : ',', ...one);
   }
-  return answers.length === 0 ? undefined : `[${answers.join(',')}]`;
+  return answers.length === 0 ? undefined : [...answers, ']'];
 }
 
 export function jsonRpc(deps: HttpDeps) {
@@ -148,11 +148,11 @@ export function jsonRpc(deps: HttpDeps) {
     async ({ request }) => {
       checkMediaType(request, ['application/json']);
       const sent = utf8Text(await readBody(request, MAX_CALL));
-      const text =
+      const parts =
         sent === undefined
-          ? failure('null', PARSE_ERROR, 'Parse error: the text is not UTF-8')
+          ? [failure('null', PARSE_ERROR, 'Parse error: the text is not UTF-8')]
           : await answer(deps, request, sent);
-      return text === undefined ? new Response(null, { status: 204 }) : jsonReply(request, text);
+      return parts === undefined ? new Response(null, { status: 204 }) : partsReply(request, parts);
     },
     {
       parse: 'none',

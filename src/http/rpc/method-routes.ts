@@ -19,6 +19,7 @@ import { bandwidthFromServer, bandwidthToServer } from './bandwidth.ts';
 import { decodeParameters, MAX_CALL } from './decode.ts';
 import { invoke, linesOf, nothingAsked, streamRequest, throwFailure } from './invoke.ts';
 import { itemStream } from './item-stream.ts';
+import { partsReply } from './long-json.ts';
 
 const NDJSON = 'application/x-ndjson';
 /** Requests other than images are lists of hashes or small objects at most, bytes. */
@@ -104,7 +105,7 @@ async function singleReply(deps: HttpDeps, request: Request, method: Method): Pr
     throwFailure(call);
     return result;
   });
-  return jsonReply(request, reply);
+  return partsReply(request, [reply]);
 }
 
 function handlerOf(deps: HttpDeps, method: Method): (request: Request) => Promise<Response> {

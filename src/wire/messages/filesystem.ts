@@ -81,3 +81,7 @@ export const FileSystem = struct('filesystem.FileSystem', {
   DirectoryInode: embedded(DirectoryInode),
 });
 export type FileSystem = ValueOf<typeof FileSystem>;
+/** A tree to look at: its inodes may be in memory, or decoded as they are asked for. */
+export type Tree = Readonly<Omit<FileSystem, 'InodeTable'>> & {
+  readonly InodeTable: ReadonlyMap<bigint, GenericInode | null> | null;
+};
