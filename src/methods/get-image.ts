@@ -1,8 +1,9 @@
 import type { ImageEntry } from '../store/types.ts';
 import { getImageReply } from '../wire/encoded-image.ts';
+import { type ReplyPart, replyParts } from '../wire/image-reply.ts';
 import { GetImageRequest, GetImageResponse } from '../wire/messages/imageserver.ts';
 import { isZeroTime } from '../wire/time.ts';
-import { type Call, defineUnary, Prepared } from './method.ts';
+import { type Call, defineUnary, Prepared, type PreparedGob } from './method.ts';
 import { askedFor } from './old-replicas.ts';
 import type { Services } from './services.ts';
 
@@ -28,11 +29,28 @@ function waitForImage(services: Services, name: string, timeoutMs: number, call:
   });
 }
 
+/** Parts of the replies sent before, by identity: they do not change. */
+const parts = new Map<string, readonly ReplyPart[]>();
+const MAX_KEPT = 2000;
+
+/** The file itself goes out where that is possible; nothing of it is kept in memory. */
+async function storedReply({ images }: Services, entry: ImageEntry): Promise<PreparedGob> {
+  const { name, identity } = entry;
+  const kept = parts.get(identity) ?? (await images.inspect(name, replyParts));
+  // Replaced meanwhile: the parts may be those of another image.
+  const file = images.get(name) === entry ? images.openFile(name, identity) : undefined;
+  if (!file) return { parts: getImageReply((await images.read(name)).bytes) };
+  parts.delete(identity);
+  parts.set(identity, kept);
+  if (parts.size > MAX_KEPT) parts.delete(parts.keys().next().value as string);
+  return { parts: kept, file };
+}
+
 function reply(services: Services, entry: ImageEntry, withoutTree: boolean, signal: AbortSignal) {
   const { name } = entry;
   if (withoutTree) return services.images.header(name).then((image) => ({ Image: image }));
   return new Prepared(
-    async () => getImageReply((await services.images.read(name)).bytes),
+    () => storedReply(services, entry),
     async () => {
       const tree = await services.images.tree(name, signal);
       return { value: { Image: tree.image }, use: () => tree.use() };

@@ -5,7 +5,8 @@
  */
 import type { Identity } from '../access/identity.ts';
 import type { ImageServerError } from '../errors.ts';
-import type { EncodedImage, ObjectReader } from '../store/types.ts';
+import type { EncodedImage, ImageFile, ObjectReader } from '../store/types.ts';
+import type { ReplyPart } from '../wire/image-reply.ts';
 import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
 import type { Services } from './services.ts';
 
@@ -44,10 +45,17 @@ export interface PreparedValue {
   use(): void | Promise<void>;
 }
 
+/** A reply in parts, of which some are in a file; it is to be closed. */
+export interface PreparedGob {
+  readonly parts: readonly ReplyPart[];
+  /** Undefined: there are none in a file. */
+  readonly file?: ImageFile | undefined;
+}
+
 /** A reply whose gob form exists already (stored images): `gob` for the gob coder, `value` for JSON. */
 export class Prepared {
   constructor(
-    readonly gob: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>,
+    readonly gob: () => PreparedGob | Promise<PreparedGob>,
     readonly value: () => PreparedValue | Promise<PreparedValue>,
   ) {}
 }

@@ -9,6 +9,7 @@ import {
   type ImageUploadMethod,
   type Method,
   Prepared,
+  type PreparedGob,
   type PreparedValue,
   type StreamMethod,
   type TextStream,
@@ -17,7 +18,7 @@ import {
 } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
 import { methods as allMethods } from '../methods/table.ts';
-import type { ObjectReader } from '../store/types.ts';
+import type { ImageFile, ObjectReader } from '../store/types.ts';
 import { goJsonChunks } from '../wire/json.ts';
 import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
 import { type Caller, type CallRecord, SrpcCall } from './call.ts';
@@ -270,9 +271,7 @@ class Connection implements Caller {
       if (!(reply instanceof Prepared)) this.#reply(coder.encode(method.reply, reply as never));
       else if (coder.name === 'json') await this.#replyInPieces(method.reply, await reply.value());
       else {
-        const chunks = await reply.gob();
-        this.#writer.writeByte(NEWLINE);
-        for (const chunk of chunks) await this.#writer.write(chunk);
+        await this.#replyInParts(await reply.gob());
       }
     } catch (thrown) {
       error = this.#fail(thrown, method);
@@ -283,6 +282,18 @@ class Connection implements Caller {
   #reply(value: Uint8Array): void {
     this.#writer.writeByte(NEWLINE);
     this.#writer.write(value);
+  }
+
+  async #replyInParts({ parts, file }: PreparedGob): Promise<void> {
+    try {
+      this.#writer.writeByte(NEWLINE);
+      for (const part of parts) {
+        if (part instanceof Uint8Array) await this.#writer.write(part);
+        else await this.#writer.sendFile((file as ImageFile).fd, part.start, part.length);
+      }
+    } finally {
+      file?.close();
+    }
   }
 
   /** A large JSON value, made while it is sent. */

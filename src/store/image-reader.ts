@@ -1,5 +1,6 @@
 /** Reading images: stored bytes, verified, from a bounded cache, and trees. */
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { ImageServerError } from '../errors.ts';
 import { scanImage } from '../wire/encoded-image.ts';
 import { decodeOnce } from '../wire/gob/decoder.ts';
@@ -10,7 +11,7 @@ import { ImageCache } from './image-cache.ts';
 import { type ImageRecord, stampOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
 import { ImageTrees } from './image-trees.ts';
-import type { ImageTree } from './types.ts';
+import type { ImageFile, ImageTree } from './types.ts';
 
 const MAX_CACHED = 10_000;
 
@@ -23,10 +24,10 @@ export class ImageReader {
   readonly #stored: ImageCache<Uint8Array>;
   readonly #trees = new ImageTrees(async (name) => {
     const record = this.#record(name);
-    const bytes = await this.bytes(name);
+    const bytes = await this.#own(name);
     // What was replaced while it was read may be either.
     return { identity: this.#record(name) === record ? record.entry.identity : '', bytes };
-  });
+  }, release);
   readonly #reading = new Map<string, Promise<Uint8Array>>();
 
   constructor(store: DirectoryImageStore, cacheBytes: number) {
@@ -46,6 +47,39 @@ export class ImageReader {
     const reading = this.#read(name, record, inside).finally(() => this.#reading.delete(identity));
     this.#reading.set(identity, reading);
     return reading;
+  }
+
+  async inspect<T>(name: string, work: (bytes: Uint8Array) => T): Promise<T> {
+    const bytes = await this.#own(name);
+    try {
+      return work(bytes);
+    } finally {
+      release(bytes);
+    }
+  }
+
+  openFile(name: string, identity: string): ImageFile | undefined {
+    const record = this.#record(name);
+    if (record.entry.identity !== identity || !record.verified) return undefined;
+    let fd: number;
+    try {
+      fd = openSync(this.#store.pathOf(name), 'r');
+    } catch {
+      return undefined; // Whoever reads it then says what is wrong.
+    }
+    const file = { fd, close: () => closeSync(fd) };
+    if (stampOf(fstatSync(fd, { bigint: true })) === record.stamp) return file;
+    file.close();
+    return undefined;
+  }
+
+  /** Bytes that nobody else has. */
+  async #own(name: string): Promise<Uint8Array> {
+    const record = this.#record(name);
+    const kept = this.#stored.get(record.entry.identity);
+    if (kept) return new Uint8Array(kept);
+    const bytes = await this.#read(name, record, false, false);
+    return this.#record(name) === record ? bytes : this.#own(name);
   }
 
   async header(name: string, inside = false): Promise<Image> {
@@ -74,10 +108,10 @@ export class ImageReader {
     return record;
   }
 
-  async #read(name: string, record: ImageRecord, inside: boolean): Promise<Uint8Array> {
+  async #read(name: string, record: ImageRecord, inside: boolean, keep = true): Promise<Uint8Array> {
     try {
       const bytes = await readVerified(this.#store.pathOf(name), record);
-      this.#stored.set(record.entry.identity, bytes, bytes.length);
+      if (keep) this.#stored.set(record.entry.identity, bytes, bytes.length);
       return bytes;
     } catch (thrown) {
       // Replaced or deleted while it was read, perhaps on disk but not yet in memory: then it is not damaged.
@@ -85,12 +119,31 @@ export class ImageReader {
       if (change) await change;
       // Not through `bytes`: the image may have come back to the identity that is being read here.
       if (change || this.#store.catalogue.images.get(name) !== record)
-        return this.#read(name, this.#record(name), inside);
+        return this.#read(name, this.#record(name), inside, keep);
       if (thrown instanceof ImageServerError && thrown.code === 'CORRUPT')
         this.#store.setAside(name, thrown.message);
       throw thrown;
     }
   }
+}
+
+/**
+ * Gives back the memory of bytes that nobody else has: the collector would do so late, as there are few of them. Whoever
+ * uses them all the same finds nothing.
+ */
+export function release(bytes: Uint8Array): void {
+  (bytes.buffer as ArrayBuffer).transfer(0);
+}
+
+/** In one piece: what a growing buffer leaves behind takes memory for long. */
+async function readWhole(handle: FileHandle, size: number): Promise<Buffer> {
+  const file = Buffer.allocUnsafeSlow(size);
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await handle.read(file, at, size - at, at);
+    if (bytesRead === 0) return file.subarray(0, at);
+    at += bytesRead;
+  }
+  return file;
 }
 
 /** The gob of an image file, compared with the record's identity unless that was done for this very file. */
@@ -103,8 +156,9 @@ export async function readVerified(path: string, record: ImageRecord): Promise<U
   try {
     const handle = await open(path, 'r');
     try {
-      stamp = stampOf(await handle.stat({ bigint: true }));
-      file = await handle.readFile();
+      const stat = await handle.stat({ bigint: true });
+      stamp = stampOf(stat);
+      file = await readWhole(handle, Number(stat.size));
     } finally {
       await handle.close();
     }

@@ -27,6 +27,7 @@ import type {
   AddImageOptions,
   EncodedImage,
   ImageEntry,
+  ImageFile,
   ImageStore,
   ImageTree,
   TrashEntry,
@@ -135,6 +136,14 @@ export class DirectoryImageStore implements ImageStore {
 
   async read(name: string): Promise<EncodedImage> {
     return { bytes: await this.reader.bytes(name) };
+  }
+
+  inspect<T>(name: string, work: (bytes: Uint8Array) => T): Promise<T> {
+    return this.reader.inspect(name, work);
+  }
+
+  openFile(name: string, identity: string): ImageFile | undefined {
+    return this.reader.openFile(name, identity);
   }
 
   header(name: string): Promise<Image> {

@@ -66,8 +66,20 @@ export class ImageTrees {
   /** The last of those who wait for their turn to load. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** `read`: the stored bytes of an image, and its identity. Throws IMAGE_NOT_FOUND. */
-  constructor(readonly read: (name: string) => Promise<{ identity: string; bytes: Uint8Array }>) {}
+  readonly #read: (name: string) => Promise<{ identity: string; bytes: Uint8Array }>;
+  readonly #release: (bytes: Uint8Array) => void;
+
+  /**
+   * `read`: the stored bytes of an image, which nobody else has, and its identity; throws IMAGE_NOT_FOUND. `release`
+   * gives their memory back.
+   */
+  constructor(
+    read: (name: string) => Promise<{ identity: string; bytes: Uint8Array }>,
+    release: (bytes: Uint8Array) => void,
+  ) {
+    this.#read = read;
+    this.#release = release;
+  }
 
   async open(name: string, identity: string, signal?: AbortSignal): Promise<ImageTree> {
     return new OpenTree(this, name, await this.load(name, identity, signal), signal);
@@ -96,7 +108,7 @@ export class ImageTrees {
 
   async #load(name: string, wanted: string, signal: AbortSignal | undefined): Promise<Loaded> {
     if (signal?.aborted) throw new ImageServerError('CANCELLED', 'the caller has gone');
-    const { identity, bytes } = await this.read(name);
+    const { identity, bytes } = await this.#read(name);
     if (identity !== wanted)
       throw new ImageServerError('IMAGE_NOT_FOUND', `image: ${name} has been replaced meanwhile`);
     await this.#makeRoom(bytes.length);
@@ -118,6 +130,7 @@ export class ImageTrees {
 
   #letGo(loaded: Loaded): void {
     this.#forget(loaded);
+    if (loaded.places) this.#release(loaded.places.bytes);
     loaded.places = undefined;
   }
   #forget(loaded: Loaded): void {

@@ -33,7 +33,7 @@ export const STORE_DEFAULTS = {
   stopSize: 0,
   maxUnreferencedBytes: 0,
   maxUnreferencedAgeMs: 0,
-  readCacheBytes: 32 * 1024 * 1024,
+  readCacheBytes: 8 * 1024 * 1024,
   scrubBytesPerSecond: 8 * 1024 * 1024,
   scrubIntervalMs: 7 * DAY,
 } as const satisfies Partial<StoreOptions>;

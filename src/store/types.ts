@@ -173,6 +173,12 @@ export interface TrashEntry {
   readonly dataBytes: number;
 }
 
+/** A stored image, open: its first bytes are those of the image. Always `close()` it. */
+export interface ImageFile {
+  readonly fd: number;
+  close(): void;
+}
+
 /** An image whose inodes are decoded as they are asked for. */
 export type ImageView = Readonly<Omit<Image, 'FileSystem'>> & { readonly FileSystem: Tree | null };
 
@@ -208,6 +214,10 @@ export interface ImageStore {
   listing(): Uint8Array;
   /** Stored bytes, checksum verified on first read; throws IMAGE_NOT_FOUND, CORRUPT. */
   read(name: string): Promise<EncodedImage>;
+  /** Lets `work` see the stored bytes, verified as in `read`; they are gone afterwards. */
+  inspect<T>(name: string, work: (bytes: Uint8Array) => T): Promise<T>;
+  /** The file of an image whose bytes have been verified and are those of `identity`; undefined: `read` them. */
+  openFile(name: string, identity: string): ImageFile | undefined;
   /** Decoded without its file-system (from the index, no tree is touched). */
   header(name: string): Promise<Image>;
   /** To look at its tree. `signal`: whoever wants it has gone. Throws IMAGE_NOT_FOUND, CORRUPT, CANCELLED. */
