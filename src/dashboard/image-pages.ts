@@ -2,10 +2,13 @@
  * The pages about one image, most of them under the original's paths. There the image is named by the whole query: as it
  * is, or percent-decoded as browsers send it. What is not there is answered with 404 and the original's text.
  */
+
+import { Html } from '@elysiajs/html';
 import { Elysia } from 'elysia';
 import { methodNamed } from '../http/authorize.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import { rawQuery } from '../http/entrance.ts';
+import { BothTrees } from '../http/images/both-trees.ts';
 import type { Catalogue } from '../http/images/catalogue.ts';
 import { type Found, lookUp } from '../http/images/tree.ts';
 import { readObject, readStart } from '../http/objects/object-chunks.ts';
@@ -13,11 +16,10 @@ import { longPageReply, pageReply } from '../http/page-reply.ts';
 import { percentDecodeLoosely } from '../http/percent.ts';
 import { textReply } from '../http/reply.ts';
 import { stateOf } from '../http/request-state.ts';
+import { gathered } from '../http/text-stream.ts';
 import { encodedListing } from '../image/encoded-listing.ts';
 import { parentDirectory } from '../image/paths.ts';
 import type { ImageEntry } from '../store/types.ts';
-import { BothTrees } from '../http/images/both-trees.ts';
-import { visibleLine } from './words.ts';
 import type { GenericInode, Tree } from '../wire/messages/filesystem.ts';
 import type { Annotation } from '../wire/messages/image.ts';
 import {
@@ -32,6 +34,7 @@ import {
 import { offsetOf, pageQuery } from './page-query.ts';
 import { differences, differencesPage } from './show-differences.tsx';
 import { directoryPage, filePage, type Look } from './show-files.tsx';
+import { visibleLine } from './words.ts';
 
 /** Largest release notes or build log that is shown on a page, bytes. */
 const MAX_SHOWN = 16 * 1024 * 1024;
@@ -76,7 +79,8 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
         return new Response(null, { status: 303, headers: { location: `/objects/${note.Object}` } });
       const lines = new TextDecoder().decode(await readObject(object)).split('\n');
       const part = { path, title: `image ${name}`, heading: `${what} for image: ${name}` };
-      return longPageReply(request, longTextPage(entry, part, lines), tree);
+      const html = gathered(lines.map((line) => `${Html.escapeHtml(visibleLine(line))}\n`));
+      return longPageReply(request, longTextPage(entry, part, html));
     } finally {
       object.close();
     }

@@ -1,11 +1,11 @@
 /** /showDifferences: what is new, gone or changed from one image to another. */
 import { Html } from '@elysiajs/html';
+import type { BothTrees } from '../http/images/both-trees.ts';
 import { percentEncode } from '../http/percent.ts';
+import { others } from '../http/text-stream.ts';
 import { compareTrees, type Difference } from '../image/compare.ts';
 import { formatBytes } from '../image/format.ts';
 import type { ImageEntry } from '../store/types.ts';
-import type { BothTrees } from '../http/images/both-trees.ts';
-import { others } from '../http/text-stream.ts';
 import type { GenericInode } from '../wire/messages/filesystem.ts';
 import { filesAddress, imagePage } from './image-frame.tsx';
 import { pager, table } from './tables.tsx';

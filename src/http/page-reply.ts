@@ -27,6 +27,6 @@ export function pageReply(request: Request, html: string, status = 200): Respons
 }
 
 /** A long page, made while it is sent. */
-export function longPageReply(request: Request, pieces: Iterable<Uint8Array>, source: Source): Response {
+export function longPageReply(request: Request, pieces: Iterable<Uint8Array>, source?: Source): Response {
   return streamedBytes(request, pieces, PAGE_HEADERS, source);
 }

@@ -76,6 +76,7 @@ export class ImageTrees {
   constructor(
     read: (name: string) => Promise<{ identity: string; bytes: Uint8Array }>,
     release: (bytes: Uint8Array) => void,
+    readonly maxBytes = MAX_BYTES,
   ) {
     this.#read = read;
     this.#release = release;
@@ -120,7 +121,7 @@ export class ImageTrees {
   }
 
   async #makeRoom(bytes: number): Promise<void> {
-    while (this.#loaded.size > 1 && this.#bytes + bytes > MAX_BYTES) {
+    while (this.#loaded.size > 1 && this.#bytes + bytes > this.maxBytes) {
       const [oldest] = [...this.#loaded.values()].sort((a, b) => a.usedAt - b.usedAt);
       const left = (oldest as Loaded).usedAt + HOLD_MS - performance.now();
       if (left <= 0) this.#letGo(oldest as Loaded);
