@@ -43,7 +43,7 @@ export class ListedEntries implements Entries {
 }
 
 /** Of a directory in the table; the table may be let go of and come back between two calls. */
-export class EncodedEntries implements Entries {
+class EncodedEntries implements Entries {
   bytes: Buffer = NONE;
   start = 0;
   end = 0;
