@@ -70,7 +70,7 @@ export class TimePrinter {
 }
 
 /** Prints times of a zone as `03 Feb 2024 04:05:06 UTC`. */
-function timePrinter(zone?: Zone): (seconds: bigint) => string {
+export function timePrinter(zone?: Zone): (seconds: bigint) => string {
   const printer = new TimePrinter(zone);
   const print = kept((seconds: number) => printer.print(seconds));
   return (unix) => print(Number(unix));
