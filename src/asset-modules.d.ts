@@ -1,4 +1,4 @@
-/** Files that are embedded into the executable: importing one with `type: 'file'` gives where it is. */
+/** Files that are embedded into the executable: importing one with `type: 'file'` gives where it is, with `text` its text. */
 declare module '*.css' {
   const location: string;
   // biome-ignore lint/style/noDefaultExport: what Bun makes of such an import
@@ -18,4 +18,9 @@ declare module '*/swagger-page.js' {
   const location: string;
   // biome-ignore lint/style/noDefaultExport: as above
   export default location;
+}
+declare module '*/send-thread.js' {
+  const source: string;
+  // biome-ignore lint/style/noDefaultExport: as above
+  export default source;
 }

@@ -56,6 +56,10 @@ export class Patience {
     this.#waits++;
     this.#set();
   }
+  /** The peer has moved; the wait goes on. */
+  moved(): void {
+    this.#set();
+  }
   /** The peer has moved. */
   end(): void {
     if (--this.#waits > 0) this.#set();

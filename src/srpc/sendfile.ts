@@ -24,7 +24,7 @@ function load(): Send | undefined {
 const send = load();
 
 /** Descriptor of a plain socket, or undefined if the runtime does not show it. */
-function descriptorOf(socket: Socket): number | undefined {
+export function descriptorOf(socket: Socket): number | undefined {
   const handle = (socket as unknown as { _handle?: { fd?: unknown } | null })._handle;
   return typeof handle?.fd === 'number' && handle.fd > 2 ? handle.fd : undefined;
 }

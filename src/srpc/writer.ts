@@ -6,6 +6,7 @@ import { read, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { ImageServerError } from '../errors.ts';
 import type { Patience } from './deadlines.ts';
+import { sendOnThread, THREAD_FROM } from './file-sender.ts';
 import { canSendfile, trySendfile } from './sendfile.ts';
 
 /** Size of the buffers in which small pieces are gathered. */
@@ -195,6 +196,7 @@ export class SocketWriter {
     let turn = 0;
     const emptied = this.#emptied();
     if (emptied) await emptied;
+    if (end - at >= THREAD_FROM) at = await this.#sendOnThread(fd, at, end, onProgress);
     while (at < end) {
       const sent = trySendfile(this.#socket, fd, at, Math.min(end - at, SENDFILE_PIECE));
       if (sent > 0) {
@@ -214,6 +216,17 @@ export class SocketWriter {
       onProgress?.();
       turn = 0;
     }
+  }
+
+  async #sendOnThread(fd: number, start: number, end: number, onProgress?: () => void): Promise<number> {
+    this.patience?.begin();
+    const progress = () => {
+      this.patience?.moved();
+      onProgress?.();
+    };
+    const at = await sendOnThread(this.#socket, fd, start, end, progress).finally(() => this.patience?.end());
+    if (this.#socket.destroyed) throw closedError();
+    return at;
   }
 
   /** Reads ahead one piece while the one before is being sent; two buffers take turns. */
