@@ -423,6 +423,24 @@ describe('our own pair', () => {
     expect(existsSync(objectPath(replica, Buffer.from('contents')))).toBe(true);
   });
 
+  test('an archiver of expiring images has them while they live, and both of a name used twice for good', async () => {
+    const master = await start('ours');
+    const archiver = await start('ours', [...master.replicaArgs(), '-archiveMode', '-archiveExpiringImages']);
+    const has = (what: string) => async () => (await picture(archiver)).includes(what);
+    await master.add('x', text('first x'), timeFromMillis(Date.now() + 3_600_000));
+    await until('x', has('x:'));
+    await master.delete('x');
+    await master.add('x', text('second x'), timeFromMillis(Date.now() + 3_600_000));
+    await until('both', has('x.replaced-'));
+    await master.add('soon', text('soon'), timeFromMillis(Date.now() + 4000));
+    await until('soon', has('soon:'));
+    await until('expired', async () => !(await has('soon:')()));
+    await master.delete('x');
+    await master.add('later', text('later'));
+    await until('later', has('later:'));
+    for (const name of ['x:', 'x.replaced-']) expect(await has(name)()).toBe(true);
+  });
+
   test('filters choose the images', async () => {
     const master = await start('ours');
     const filter = join(master.directory, 'exclude');
@@ -432,6 +450,12 @@ describe('our own pair', () => {
     const replica = await start('ours', [...master.replicaArgs(), `-replicationExcludeFilter=${filter}`]);
     await until('keep1', async () => (await picture(replica)).includes('keep1:'));
     expect(await picture(replica)).not.toContain('skip1:');
+    writeFileSync(filter, 'skip\n');
+    const other = await start('ours', [...master.replicaArgs(), `-replicationIncludeFilter=${filter}`]);
+    await master.add('skip2', text('live'));
+    await until('skip2', async () => (await picture(other)).includes('skip2:'));
+    expect(await picture(other)).toContain('skip1:');
+    expect(await picture(other)).not.toContain('keep1:');
   });
 });
 
