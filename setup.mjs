@@ -13,17 +13,20 @@ const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
 
 if (!done) {
   console.error('Installing the pinned dependencies (once) ...');
-  // No install scripts but Bun's own, which puts the executable shipped for this platform in its place.
+  // All of them are development dependencies (what is published needs none), whatever NODE_ENV says. No install scripts
+  // but Bun's own, which puts the executable shipped for this platform in its place.
   const { status } = spawnSync(
     'npm',
-    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
     {
       stdio: ['ignore', 2, 2],
       shell: process.platform === 'win32',
     },
   );
   if (status !== 0) {
-    console.error('npm ci failed; is the npm registry reachable? Run "npm ci --ignore-scripts" to see more.');
+    console.error(
+      'npm ci failed; is the npm registry reachable? Run "npm ci --include=dev --ignore-scripts" to see more.',
+    );
     process.exit(1);
   }
   // That script moves the executable, so it must not run again where Bun works already.

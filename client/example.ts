@@ -1,4 +1,5 @@
 /** Adds an image of one file and fetches it again: `bun client/example.ts http://localhost:6971`. */
+import { fileURLToPath } from 'node:url';
 import { type GenericInode, hashOf, type Image, ImageServerClient, ZERO_TIME } from './index.ts';
 
 /** Throws what the server refuses. Returns the contents that came back. */
@@ -57,7 +58,8 @@ export async function addAndFetch(url: string, name: string): Promise<string> {
   return (await server.objects.get(inode.Hash)).text();
 }
 
-if (import.meta.main) {
+// Called as a program, not imported; `import.meta.main` is not known everywhere.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [url = 'http://localhost:6971', name = `example-${Date.now()}`] = process.argv.slice(2);
   console.log(await addAndFetch(url, name));
 }

@@ -15,7 +15,7 @@ export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
 const sequence = (...contents: readonly Uint8Array[]) => der(0x30, ...contents);
 export const text = (tag: number, value: string) => der(tag, Buffer.from(value, 'utf8'));
 
-export function oid(dotted: string): Buffer {
+function oid(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
   const bytes = [first * 40 + second, ...rest].flatMap((arc) => {
     const digits = [arc & 0x7f];
@@ -50,7 +50,7 @@ const ALGORITHMS = {
   'rsa-pss': [sequence(oid('1.2.840.113549.1.1.10'), pss), 'sha256'],
   ed25519: [sequence(oid('1.3.101.112')), ''],
 } as const;
-export type Algorithm = keyof typeof ALGORITHMS;
+type Algorithm = keyof typeof ALGORITHMS;
 
 export interface Keys {
   readonly publicKey: KeyObject;

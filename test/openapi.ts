@@ -21,7 +21,7 @@ interface Media {
   readonly schema?: SchemaObject;
   readonly example?: unknown;
 }
-export interface OperationObject {
+interface OperationObject {
   readonly operationId: string;
   readonly summary?: string;
   readonly description?: string;

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
 import type { ClientKeyPair } from '../src/srpc/dial.ts';
-import { encodeImage } from '../src/wire/encoded-image.ts';
 import { Directory, type Image } from '../src/wire/messages/image.ts';
 import {
   AddImageRequest,
@@ -320,9 +319,6 @@ export function imageOf(contents: readonly Uint8Array[], expiresAt: GoTime = ZER
     Tags: null,
   };
 }
-
-/** An image that lacks objects, as bytes; for damage. */
-export const encoded = (image: Image) => encodeImage(image).bytes;
 
 /**
  * Everything a server shows, as text that is equal for equal servers: directories with groups, images wholly decoded,

@@ -1,5 +1,5 @@
 /**
- * What `npm test` runs: types, lint, the build, then all tests (the whole-program ones against the compiled
+ * What `npm test` runs: types, lint, unused code, the build, then all tests (the whole-program ones against the compiled
  * executable too). Ends with a line `N passed, N failed, N skipped`.
  */
 import { rmSync } from 'node:fs';
@@ -26,6 +26,7 @@ async function step(name: string, command: string[]): Promise<void> {
 
 await step('types', [join(bin, 'tsc'), '--noEmit']);
 await step('lint', [join(bin, 'biome'), 'ci', '--error-on-warnings', '.']);
+await step('unused code', [join(bin, 'knip'), '--treat-config-hints-as-errors']);
 await step('build', ['sh', 'build.sh']);
 
 console.log('--- tests');

@@ -10,7 +10,7 @@ import {
 import type { Schema, ValueOf } from '../src/wire/schema.ts';
 
 /** Bytes of one direction of a connection. */
-export class Bytes {
+class Bytes {
   at = 0;
   constructor(readonly data: Uint8Array) {}
 

@@ -10,8 +10,6 @@ import { type CertificateStatus, certificateStatus, expiryWarning } from './cert
 import { watchFiles } from './file-watch.ts';
 import { type KeyPair, type LoadedTls, loadTls, type TlsFiles } from './tls-files.ts';
 
-export type { CertificateStatus } from './certificate-status.ts';
-
 export interface TlsServer {
   /**
    * Shakes hands on a socket from which nothing of the TLS stream was read, or to which it was put back (unshift).

@@ -30,7 +30,7 @@ export const DEFAULT_LIMITS: FrontLimits = {
 };
 
 /** An SRPC connection whose handshake is over. */
-export interface SrpcConnection {
+interface SrpcConnection {
   readonly socket: Socket;
   readonly coder: CoderName;
   readonly identity: Identity;

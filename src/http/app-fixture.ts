@@ -8,7 +8,7 @@ import type { Stores } from '../store/types.ts';
 import { createApp, createHandler } from './app.ts';
 import type { AccessRecord, CallRecord, HttpDeps } from './deps.ts';
 
-export interface AskOptions extends RequestInit {
+interface AskOptions extends RequestInit {
   readonly identity?: Identity;
   readonly secure?: boolean;
 }
@@ -29,7 +29,7 @@ export interface TestApp {
 export function somebody(user: string, methods: readonly string[], groups: readonly string[] = []): Identity {
   return { user, methods, groups: new Set(groups), authenticated: true };
 }
-export { INSECURE, STRANGER };
+export { STRANGER };
 
 export async function withApp(
   run: (app: TestApp) => Promise<void>,

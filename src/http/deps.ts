@@ -13,7 +13,7 @@ export interface Decision {
   readonly reason: string;
 }
 
-export interface Readiness {
+interface Readiness {
   readonly ready: boolean;
   /** What is not ready or not well, in words for operators; empty when all is well. */
   readonly reasons: readonly string[];

@@ -18,7 +18,7 @@ const MAX_BODY = 32 * 1024 * 1024;
 const IDLE_SECONDS = 120;
 
 /** The reads that need no identity with -allowUnauthenticatedReads, whatever the main port asks for. */
-export function createPublicApp(deps: HttpDeps): Elysia {
+function createPublicApp(deps: HttpDeps): Elysia {
   const open: HttpDeps = {
     ...deps,
     decide: (_identity, method) => ({

@@ -6,7 +6,7 @@
 import { dateOfDays, daysOfDate } from './calendar.ts';
 
 /** What applies at a moment: seconds east of UTC and the zone's name. */
-export interface ZoneMoment {
+interface ZoneMoment {
   readonly offset: number;
   readonly name: string;
 }

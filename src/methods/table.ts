@@ -69,8 +69,3 @@ const all: readonly Method[] = [
 export const methods: ReadonlyMap<string, Method> = new Map(
   all.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((method) => [method.name, method]),
 );
-
-/** Names of the services: `ImageServer`, `Logger`, `ObjectServer`. */
-export const services: ReadonlySet<string> = new Set(
-  all.map((method) => method.name.slice(0, method.name.indexOf('.'))),
-);

@@ -40,7 +40,7 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
 };
 
 /** A schedule in croner's pattern: no overlap, and an error does not end it. */
-export type Schedule = (pattern: string, run: () => Promise<void>) => { stop(): void };
+type Schedule = (pattern: string, run: () => Promise<void>) => { stop(): void };
 
 export interface ReplicationDeps {
   readonly images: ImageStore;

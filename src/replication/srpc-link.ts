@@ -343,7 +343,7 @@ export function createSrpcMaster({ host, port, connect }: SrpcMasterOptions): Ma
 }
 
 /** From the Date header, which has whole seconds: the middle of that second against the middle of the exchange. */
-export async function clockSkewOf(url: string, signal: AbortSignal) {
+async function clockSkewOf(url: string, signal: AbortSignal) {
   const sent = Date.now();
   const reply = await fetch(url, {
     method: 'HEAD',

@@ -16,7 +16,7 @@ import { type SrpcOptions, serveSrpc } from './server.ts';
 
 const common = { summary: '', public: true, unauthenticatedRead: true, mutates: false };
 
-export const checkImage = defineUnary({
+const checkImage = defineUnary({
   ...common,
   name: 'Fake.CheckImage',
   request: CheckImageRequest,
@@ -27,7 +27,7 @@ export const checkImage = defineUnary({
     return { ImageExists: ImageName === 'yes' };
   },
 });
-export const checkLater = defineUnary({
+const checkLater = defineUnary({
   ...common,
   name: 'Fake.CheckLater',
   request: CheckImageRequest,

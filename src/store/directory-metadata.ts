@@ -7,7 +7,7 @@ import { DirectoryMetadata } from '../wire/messages/image.ts';
 import { checksumState, sha512, writeWhole } from './checksummed-file.ts';
 import { type Disk, errno } from './disk.ts';
 
-export const METADATA_FILE = '.metadata';
+const METADATA_FILE = '.metadata';
 const FILE_MODE = 0o644;
 
 /** Throws an Error saying what is wrong with the file. */

@@ -65,7 +65,7 @@ export function closeFile(fd: number, size: number): void {
 const WHOLE_SYNC = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x2fc12fc1, 0x01021994, 0x794c7630]);
 
 /** Before Linux 5.8 syncfs(2) did not tell of errors; elsewhere (FUSE, network) it may do nothing. */
-export function canSyncWhole(fileSystemType: number, kernel: string): boolean {
+function canSyncWhole(fileSystemType: number, kernel: string): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(Number);
   return WHOLE_SYNC.has(fileSystemType) && (major > 5 || (major === 5 && minor >= 8));
 }

@@ -116,7 +116,7 @@ export function clearWay(store: DirectoryImageStore, name: string, path: string)
 }
 
 /** Of a long name the end: the directories come first. */
-export function quarantineName(name: string, now: number): string {
+function quarantineName(name: string, now: number): string {
   const ending = `.${now}`;
   let kept = name.replaceAll('/', '%');
   while (Buffer.byteLength(kept) > MAX_FILE_NAME - ending.length) kept = kept.slice(1);

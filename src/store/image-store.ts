@@ -34,7 +34,7 @@ import type {
 } from './types.ts';
 
 const HIDDEN_MODE = 0o700;
-export const TEMPORARY = '.tmp';
+const TEMPORARY = '.tmp';
 export interface ImageStoreOptions {
   readonly directory: string;
   readonly disk: Disk;

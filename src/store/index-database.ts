@@ -10,7 +10,7 @@ import { type ObjectTable, PAGE_SLOTS } from './object-table.ts';
 import type { Reporter } from './reporter.ts';
 import { breathe, Turn } from './turn.ts';
 
-export const INDEX_DIRECTORY = '.index';
+const INDEX_DIRECTORY = '.index';
 const FILE = 'index.sqlite';
 /** What damage is reported of when it cannot be written: healed when it can be again. */
 const WRITING = `${INDEX_DIRECTORY}/${FILE}`;

@@ -3,7 +3,7 @@ import { type Disk, errno } from './disk.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Younger ones may still be written to, milliseconds. */
-export const LEFTOVER_MS = 3_600_000;
+const LEFTOVER_MS = 3_600_000;
 
 export interface LeftoversOptions {
   readonly disk: Disk;

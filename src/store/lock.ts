@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { lockFile } from './native.ts';
 
-export const LOCK_FILE = '.lock';
+const LOCK_FILE = '.lock';
 
 export interface DirectoryLock {
   release(): void;

@@ -5,7 +5,7 @@ import type { Hash } from './types.ts';
 export const HASH_BYTES = 64;
 const HASH_TEXT = /^[0-9a-f]{128}$/;
 
-export function isHash(text: string): boolean {
+function isHash(text: string): boolean {
   return HASH_TEXT.test(text);
 }
 

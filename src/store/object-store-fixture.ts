@@ -15,7 +15,7 @@ export interface Fixture {
   readonly reporter: Reporter;
 }
 
-export const NO_POLICY: SpacePolicy = {
+const NO_POLICY: SpacePolicy = {
   minFreeBytes: 0,
   startPercent: 99,
   stopPercent: 98,

@@ -25,7 +25,7 @@ import type {
 export const DIRECTORY_MODE = 0o700;
 export const FILE_MODE = 0o640;
 export const TEMPORARY = '.tmp';
-export const QUARANTINE = '.quarantine';
+const QUARANTINE = '.quarantine';
 /** Looks at the disk per call once everything there is known: enough for objects put there by hand. */
 const LOOKS_PER_CALL = 1000;
 

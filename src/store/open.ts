@@ -23,7 +23,7 @@ import { readUnreferenced, unreferencedFileStamp } from './unreferenced-file.ts'
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-export const STORE_DEFAULTS = {
+const STORE_DEFAULTS = {
   objectGraceMs: 10 * MINUTE,
   trashGraceMs: 7 * DAY,
   minFreeBytes: 64 * 1024 * 1024,

@@ -33,7 +33,7 @@ const COLLECT_EVERY_MS = 1000;
 const STEP_BYTES = 16 * 1024 * 1024;
 
 /** Clamped as the original does: 1 to 99, stop below start. */
-export function clampPercents(start: number, stop: number): { start: number; stop: number } {
+function clampPercents(start: number, stop: number): { start: number; stop: number } {
   const within = (value: number) => Math.min(99, Math.max(1, Math.trunc(value)));
   const from = within(start);
   const to = within(stop);

@@ -21,7 +21,7 @@ import type { DirectoryImageStore } from './image-store.ts';
 import { eachSlot } from './slot-list.ts';
 import type { TrashEntry } from './types.ts';
 
-export const TRASH = '.trash';
+const TRASH = '.trash';
 const DESCRIPTION = '.json';
 const ID = /^[0-9a-z]+-[0-9a-f]{8}$/;
 

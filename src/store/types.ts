@@ -309,7 +309,7 @@ export interface StoreOptions {
   readonly scrubIntervalMs?: number;
 }
 
-export interface StoreProgress {
+interface StoreProgress {
   readonly ready: boolean;
   /** Object files compared with the index so far. */
   readonly objectsScanned: number;

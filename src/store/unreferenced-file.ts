@@ -16,7 +16,7 @@ import { hashBytes, hashText } from './object-hash.ts';
 import type { ObjectTable } from './object-table.ts';
 import { Turn } from './turn.ts';
 
-export const UNREFERENCED_FILE = '.unreferenced-objects';
+const UNREFERENCED_FILE = '.unreferenced-objects';
 const FILE_MODE = 0o644;
 
 /** Milliseconds with a fraction: what keeps the order of those that became unreferenced in one go. */

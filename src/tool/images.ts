@@ -7,7 +7,6 @@ import { FileSystem } from '../wire/messages/filesystem.ts';
 import { Image } from '../wire/messages/image.ts';
 import { GetImageRequest, GetImageResponse } from '../wire/messages/imageserver.ts';
 import type { Context } from './command.ts';
-import type { WantedObject } from './download.ts';
 import { scanDirectory } from './scan-directory.ts';
 import { readTextFile } from './text-file.ts';
 
@@ -72,12 +71,4 @@ export async function fetchTree(context: Context, source: string): Promise<FileS
 /** Lines of a filter file, compiled; undefined for the empty name. */
 export function loadFilter(file: string): PathFilter | undefined {
   return file === '' ? undefined : compileFilter(parseFilter(readTextFile(file)).FilterLines);
-}
-
-/** Objects a tree needs, each once. */
-export function objectsOf(tree: FileSystem): WantedObject[] {
-  const objects = new Map<string, number>();
-  for (const inode of tree.InodeTable?.values() ?? [])
-    if (inode?.Kind === 'regular' && inode.Size > 0n) objects.set(inode.Hash, Number(inode.Size));
-  return [...objects].map(([hash, size]) => ({ hash, size }));
 }

@@ -14,7 +14,7 @@ import { Image } from './messages/image.ts';
 import { AddImageRequest, GetImageResponse } from './messages/imageserver.ts';
 import type { GoTime } from './time.ts';
 
-export type { ImageCounts, ImageSummary } from './image-summary.ts';
+export type { ImageSummary } from './image-summary.ts';
 
 /** The gob stream of one `image.Image`, without the checksum. */
 export interface EncodedImage {
@@ -50,11 +50,6 @@ export async function scanImage(bytes: Uint8Array): Promise<ImageSummary> {
   // Spliced into a reply such bytes would be taken for fields.
   if (decoder.cursor.left > 0) scan.problem('bytes after the end of the image');
   return scan.summary(image, source.at, (at) => at);
-}
-
-/** Where the gob ends in the bytes of an image file: a checksum and more may follow. */
-export async function findImageEnd(bytes: Uint8Array): Promise<number> {
-  return (await scanImage(bytes)).gobLength;
 }
 
 /** The whole image as values. */

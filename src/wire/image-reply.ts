@@ -2,7 +2,7 @@
 import { getImageReply } from './encoded-image.ts';
 
 /** Bytes of the stored image, from `start` on. */
-export interface StoredRange {
+interface StoredRange {
   readonly start: number;
   readonly length: number;
 }

@@ -10,7 +10,7 @@ import { Image } from './messages/image.ts';
 import type { MapSchema, StructSchema, UnionVariant } from './schema.ts';
 import { checkTree } from './tree-check.ts';
 
-export interface ImageCounts {
+interface ImageCounts {
   readonly regular: number;
   readonly computed: number;
   readonly symlink: number;

@@ -36,7 +36,3 @@ export function fromGoJson<S extends Schema>(schema: S, source: string): NonNull
 export function fromJson<S extends Schema>(schema: S, source: string): NonNullable<ValueOf<S>> {
   return readJson('http', schema, parseJson('http', source)) as NonNullable<ValueOf<S>>;
 }
-/** As `fromJson` for what has been parsed already: numbers beyond 53 bits must then be strings. */
-export function fromParsedJson<S extends Schema>(schema: S, value: unknown): NonNullable<ValueOf<S>> {
-  return readJson('http', schema, value) as NonNullable<ValueOf<S>>;
-}

@@ -131,10 +131,10 @@ export type ValueOf<S> = S extends Typed<infer T> ? T : never;
 
 export const bool: BoolSchema = { kind: 'bool' };
 export const uint8: NumberSchema = { kind: 'uint', bits: 8, goName: 'uint8' };
-export const uint16: NumberSchema = { kind: 'uint', bits: 16, goName: 'uint16' };
+const uint16: NumberSchema = { kind: 'uint', bits: 16, goName: 'uint16' };
 export const uint32: NumberSchema = { kind: 'uint', bits: 32, goName: 'uint32' };
 export const uint64: BigSchema = { kind: 'uint', bits: 64, goName: 'uint64' };
-export const int8: NumberSchema = { kind: 'int', bits: 8, goName: 'int8' };
+const int8: NumberSchema = { kind: 'int', bits: 8, goName: 'int8' };
 export const int16: NumberSchema = { kind: 'int', bits: 16, goName: 'int16' };
 export const int32: NumberSchema = { kind: 'int', bits: 32, goName: 'int32' };
 export const int64: BigSchema = { kind: 'int', bits: 64, goName: 'int64' };

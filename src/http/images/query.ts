@@ -1,7 +1,7 @@
 /** Query parameters of image and directory routes. */
 import { choiceParameter, flagParameter, numberParameter, textParameter } from '../query.ts';
 
-export const MAX_PAGE = 10_000;
+const MAX_PAGE = 10_000;
 const MAX_OFFSET = 1_000_000_000;
 
 export const LIST_QUERY = {

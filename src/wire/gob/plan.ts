@@ -88,7 +88,7 @@ const printable = (name: string) => (/^[\w.[\]*]{0,100}$/.test(name) ? name : ''
 /** Name without package. */
 const bare = (schema: StructSchema) => schema.goName.slice(schema.goName.lastIndexOf('.') + 1);
 
-export class PlanMaker {
+class PlanMaker {
   /** Structs being made or done, so that recursive types find themselves. */
   readonly #structs = new Map<StructSchema, Map<number, Plan>>();
   constructor(readonly types: WireTypes) {}

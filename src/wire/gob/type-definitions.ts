@@ -3,7 +3,7 @@ import type { Schema, StructSchema } from '../schema.ts';
 import { GobWriter } from './writer.ts';
 
 /** Ids of the types every gob peer knows. */
-export const BASIC = {
+const BASIC = {
   bool: 1,
   int: 2,
   uint: 3,

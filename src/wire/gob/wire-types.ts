@@ -5,7 +5,7 @@
 import { badData, type Cursor } from './cursor.ts';
 import { DEFAULT_LIMITS, type GobLimits } from './limits.ts';
 
-export interface WireField {
+interface WireField {
   readonly name: string;
   readonly id: number;
 }

@@ -18,7 +18,7 @@ import {
 export const DirectoryEntry = struct('filesystem.DirectoryEntry', { Name: string, InodeNumber: uint64 });
 export type DirectoryEntry = ValueOf<typeof DirectoryEntry>;
 
-export const RegularInode = struct(
+const RegularInode = struct(
   'filesystem.RegularInode',
   {
     Mode: uint32,
@@ -31,14 +31,14 @@ export const RegularInode = struct(
   },
   { Hash: 'SHA-512 of the contents; all zero for an empty file, which has no object.' },
 );
-export const ComputedRegularInode = struct('filesystem.ComputedRegularInode', {
+const ComputedRegularInode = struct('filesystem.ComputedRegularInode', {
   Mode: uint32,
   Uid: uint32,
   Gid: uint32,
   Source: string,
 });
-export const SymlinkInode = struct('filesystem.SymlinkInode', { Uid: uint32, Gid: uint32, Symlink: string });
-export const SpecialInode = struct('filesystem.SpecialInode', {
+const SymlinkInode = struct('filesystem.SymlinkInode', { Uid: uint32, Gid: uint32, Symlink: string });
+const SpecialInode = struct('filesystem.SpecialInode', {
   Mode: uint32,
   Uid: uint32,
   Gid: uint32,
