@@ -1,9 +1,10 @@
 /**
- * The start of the server on a fleet's directories: `bun bench/start.ts [--images N] [--inodes N] [--extra OBJECTS]`. First
+ * The start of the server on a fleet's directories: `bun bench/start.ts [--images N] [--inodes N] [--extra OBJECTS] [--directory DIR [--keep]]`. First
  * without an index (everything is read in the background), then with one. While it starts a small call is made all the
- * time: how long it takes says how long the event loop was busy.
+ * time: how long it takes says how long the event loop was busy. (The first one waits for the index.) `--keep`: only with the
+ * index that is there.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,8 +14,9 @@ import { sha512 } from '../src/store/stores-fixture.ts';
 import { encodeImage } from '../src/wire/encoded-image.ts';
 import { CheckImageRequest, CheckImageResponse } from '../src/wire/messages/imageserver.ts';
 import { programCommand } from '../test/server.ts';
+import { CallTimes } from './core-waits.ts';
 import { imageSeries } from './image-series.ts';
-import { peak, resident } from './resident.ts';
+import { anonymous, cpuSeconds, peak, resident } from './resident.ts';
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     inodes: { type: 'string', default: '20000' },
     extra: { type: 'string', default: '95000' },
     directory: { type: 'string' },
+    keep: { type: 'boolean', default: false },
   },
 });
 const memory = '/dev/shm';
@@ -74,6 +77,7 @@ async function measure(what: string): Promise<void> {
       `-portNum=${PORT}`,
       '-listenAddress=127.0.0.1',
       '-allowRoot',
+      '-alsoLogToStderr',
       '-permitInsecureMode',
       '-CAfile=',
       `-imageDir=${join(scratch, 'images')}`,
@@ -83,24 +87,30 @@ async function measure(what: string): Promise<void> {
     { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' },
   );
   let ready = '';
+  let log = '';
   const reading = (async () => {
-    for await (const chunk of child.stderr) if (Buffer.from(chunk).includes('Ready on')) ready = since();
+    for await (const chunk of child.stderr) {
+      log += Buffer.from(chunk).toString();
+      if (ready === '' && log.includes('Ready on')) ready = since();
+    }
   })();
   await portOpen();
   const open = since();
   const client = await connectSrpc({ host: '127.0.0.1', port: PORT });
-  const times: number[] = [];
+  const check = () =>
+    client.call('ImageServer.CheckImage', CheckImageRequest, CheckImageResponse, { ImageName: 'x' });
+  await check();
+  const answered = since();
+  const times = new CallTimes(child.pid);
   while (ready === '' && child.exitCode === null) {
-    const before = performance.now();
-    await client.call('ImageServer.CheckImage', CheckImageRequest, CheckImageResponse, { ImageName: 'x' });
-    times.push(performance.now() - before);
+    await times.time(check);
     await Bun.sleep(1);
   }
-  times.sort((a, b) => a - b);
-  const at = (share: number) => (times[Math.floor((times.length - 1) * share)] ?? 0).toFixed(1);
+  const { pid } = child;
   console.log(
-    `${what}: port open after ${open}, ready after ${ready}; ${times.length} calls meanwhile: p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)} ms; resident ${resident(child.pid)} MiB, at most ${peak(child.pid)}`,
+    `${what}: port open after ${open}, first call answered after ${answered}, ready after ${ready} (${cpuSeconds(pid)} CPU s); ${times.count} calls meanwhile: ${times}; resident ${resident(pid)} MiB, of which ${anonymous(pid)} its own; at most ${peak(pid)}`,
   );
+  for (const line of log.split('\n')) if (/Scanned|Loaded|Damaged/.test(line)) console.log(`  ${line}`);
   client.close();
   child.kill('SIGTERM');
   await Promise.all([reading, child.exited]);
@@ -108,11 +118,11 @@ async function measure(what: string): Promise<void> {
 
 try {
   if (!existsSync(join(scratch, 'images'))) fill();
-  rmSync(join(scratch, 'images', '.index'), { recursive: true, force: true });
-  await measure('without an index');
+  if (!values.keep) {
+    rmSync(join(scratch, 'images', '.index'), { recursive: true, force: true });
+    await measure('without an index');
+  }
   await measure('with an index');
-  const log = readFileSync(join(scratch, 'logs', 'imageserver.log'), 'utf8');
-  for (const line of log.split('\n')) if (/Scanned|Loaded|Damaged/.test(line)) console.log(line.slice(20));
 } finally {
   if (!values.directory) rmSync(scratch, { recursive: true, force: true });
 }

@@ -94,6 +94,9 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   }
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  const stopped = new Promise<undefined>((resolve) =>
+    stop.signal.addEventListener('abort', () => resolve(undefined)),
+  );
   let reload: () => void = () => undefined;
   process.on('SIGHUP', () => reload());
   try {
@@ -101,12 +104,20 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
     const daemon = await startDaemon(flags);
     reload = daemon.reload;
     manager.ready('The port is open; the directories are being read');
-    await daemon.ready;
-    manager.status('Ready');
-    say(`Ready on ${flags.listenAddress}:${daemon.port}`);
-    if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+    const ready = daemon.ready.then(() => {
+      if (stop.signal.aborted) return;
+      manager.status('Ready');
+      say(`Ready on ${flags.listenAddress}:${daemon.port}`);
+    });
+    // A start that fails ends the server; a signal ends it at any time.
+    const failed = ready.then(
+      () => undefined,
+      (thrown: unknown) => ({ thrown }),
+    );
+    const failure = await Promise.race([stopped, failed.then((found) => found ?? stopped)]);
     manager.stopping();
     await daemon.close();
+    if (failure) throw failure.thrown;
     return 0;
   } catch (thrown) {
     say(`imageserver: ${startProblem(thrown, flags)}`);

@@ -9,7 +9,8 @@ import { replicationConcerns } from '../methods/replication-figures.ts';
 import type { Services } from '../methods/services.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { serveSrpc } from '../srpc/server.ts';
-import { openStores } from '../store/open.ts';
+import { beginStores } from '../store/open.ts';
+import type { Stores } from '../store/types.ts';
 import { VERSION } from '../version.ts';
 import { affordableConnections, descriptorLimit } from './descriptors.ts';
 import type { DaemonFlags } from './flags.ts';
@@ -21,7 +22,7 @@ import { openSecurity } from './security.ts';
 
 export interface Daemon {
   readonly port: number;
-  /** Resolves when every object and image is known. */
+  /** Resolves when every object and image is known; rejects if that cannot be, or when it is closed before. */
   readonly ready: Promise<void>;
   /** Reads certificates anew (SIGHUP). */
   reload(): void;
@@ -38,23 +39,26 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
   const replication = replicationOf(flags);
   const security = openSecurity(flags, log.write);
   const { tls, audit } = security;
-  const stores = await openStores({
-    imageDirectory: flags.imageDir,
-    objectDirectory: flags.objectDir,
-    trashGraceMs: toMs(flags.trashGracePeriod),
-    objectGraceMs: toMs(flags.objectGracePeriod),
-    minFreeBytes: flags.minFreeBytes,
-    startPercent: flags.objectServerCleanupStartPercent,
-    stopPercent: flags.objectServerCleanupStopPercent,
-    startSize: flags.objectServerCleanupStartSize,
-    stopSize: flags.objectServerCleanupStopSize,
-    maxUnreferencedBytes: flags.imageServerMaxUnrefData,
-    maxUnreferencedAgeMs: toMs(flags.imageServerMaxUnrefAge),
-    log: log.write,
-  }).catch(async (error) => {
+  let stores: Stores;
+  try {
+    stores = beginStores({
+      imageDirectory: flags.imageDir,
+      objectDirectory: flags.objectDir,
+      trashGraceMs: toMs(flags.trashGracePeriod),
+      objectGraceMs: toMs(flags.objectGracePeriod),
+      minFreeBytes: flags.minFreeBytes,
+      startPercent: flags.objectServerCleanupStartPercent,
+      stopPercent: flags.objectServerCleanupStopPercent,
+      startSize: flags.objectServerCleanupStartSize,
+      stopSize: flags.objectServerCleanupStopSize,
+      maxUnreferencedBytes: flags.imageServerMaxUnrefData,
+      maxUnreferencedAgeMs: toMs(flags.imageServerMaxUnrefAge),
+      log: log.write,
+    });
+  } catch (error) {
     await security.close();
     throw error;
-  });
+  }
   const replicator = replication?.({
     stores,
     log: log.write,
@@ -78,7 +82,11 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
   };
   const access = { allowUnauthenticatedReads: flags.allowUnauthenticatedReads };
   const mayCall: HttpDeps['decide'] = (identity, method: Method) => decide(identity, method, access);
+  let opened = false;
+  /** For a moment after the start: calls wait until the stores may be used. */
+  const opening = () => (opened ? undefined : stores.opened);
   let ready = false;
+  let stopping = false;
   const accessLog = openAccessLog(flags, log.write);
   const metrics = createMetrics({
     version: VERSION,
@@ -97,6 +105,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     decide: mayCall,
     insecure: !tls,
     hostNames: ownHostNames(flags),
+    opening,
     version: VERSION,
     readiness() {
       const status = replicator?.status();
@@ -150,6 +159,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
       serveSrpc(connection.socket, {
         ...connection,
         services,
+        opening,
         decide: mayCall,
         stallMs: toMs(flags.stallTimeout),
         methodLine: { maxBytes: flags.maximumMethodLine, timeoutMs: toMs(flags.methodLineTimeout) },
@@ -174,9 +184,14 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
   log.write(
     `imageserver ${VERSION} listening on port ${front.port}${tls ? '' : ', insecure: every caller may do everything'}`,
   );
+  const known = stores.opened.then(() => {
+    opened = true;
+    return stores.ready;
+  });
   return {
     port: front.port,
-    ready: stores.ready.then(() => {
+    ready: known.then(() => {
+      if (stopping) return;
       ready = true;
       replicator?.start();
       log.write(
@@ -186,6 +201,8 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     reload: () => void tls?.reload(),
     async close() {
       log.write('Stopping');
+      stopping = true;
+      stores.stopReading();
       await replicator?.stop();
       await Promise.all([
         front.close(toMs(flags.shutdownTimeout)),

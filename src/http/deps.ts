@@ -49,6 +49,8 @@ export interface AccessRecord {
 }
 
 export interface HttpDeps {
+  /** Set for a moment after the start: requests wait for it, but those that ask how the server is. */
+  readonly opening?: () => Promise<void> | undefined;
   readonly services: Services;
   readonly decide: (identity: Identity, method: Method) => Decision;
   /** The server runs without TLS: everybody may do everything, so browsers are watched more closely. */

@@ -11,6 +11,9 @@ import { HttpProblem, tellInternal } from './problem.ts';
 import { type ProblemPage, problemReply } from './problem-reply.ts';
 import { beginState, type RequestState, setState } from './request-state.ts';
 
+/** Answered while the stores are being opened, too. */
+const HEALTH: ReadonlySet<string> = new Set(['/healthz', '/readiness']);
+
 type Fetch = (request: Request) => Response | Promise<Response>;
 
 /** Path of a request as sent, without the query. */
@@ -85,7 +88,8 @@ export function entrance(deps: HttpDeps, isPage: (path: string) => boolean, page
         // Pages of a server with TLS are for everybody, under whatever name it has.
         const names = !deps.insecure && isPage(path) ? 'any' : deps.hostNames;
         checkBrowser(request, state, path, names, isPage);
-        const response = next(request);
+        const opening = HEALTH.has(path) ? undefined : deps.opening?.();
+        const response = opening ? opening.then(() => next(request)) : next(request);
         if (response instanceof Promise)
           return response.then(
             (value) => finish(request, state, start, value),

@@ -46,6 +46,8 @@ export interface SrpcOptions {
   /** Told of every call that ended or was refused; must be quick and must not throw. */
   readonly onCall?: (record: CallRecord) => void;
   readonly log: (line: string) => void;
+  /** Set for a moment after the start: calls wait for it. If it fails the connection is closed. */
+  readonly opening?: () => Promise<void> | undefined;
   /** The server stops: calls under way are finished, nothing new is begun. */
   readonly stopping?: AbortSignal;
   /** Of tests. */
@@ -131,6 +133,8 @@ class Connection implements Caller {
           calls = 0;
         } else line = next;
         if (line === undefined) break;
+        const opening = this.options.opening?.();
+        if (opening) await opening;
         const outcome = this.#call(line.trim());
         if (outcome instanceof Promise) await outcome;
         if (calls >= CALLS_A_TURN) {

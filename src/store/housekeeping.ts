@@ -29,12 +29,17 @@ export interface HousekeepingOptions {
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
   readonly #timers: ReturnType<typeof setInterval>[] = [];
-  readonly #unsubscribe: () => void;
+  #unsubscribe: () => void = () => undefined;
   #writtenVersion = -1;
   #listing: Promise<void> | undefined;
 
   constructor(options: HousekeepingOptions) {
     this.#options = options;
+  }
+
+  /** Once the stores may be used. */
+  start(): void {
+    const options = this.#options;
     this.#unsubscribe = options.images.subscribe((event) => {
       if (event.kind === 'delete') this.#guard('collecting garbage', this.limit());
     });

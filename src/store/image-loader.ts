@@ -2,8 +2,8 @@
  * The start of the image store: a walk over IMAGE_DIR finds every image, those the index knows are there at once, the
  * others are read one by one in the background. Nothing found can stop it.
  */
-import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { type BigIntStats, lstatSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDirectoryName, checkImageName } from '../image/names.ts';
 import { type ImageSummary, scanImage } from '../wire/encoded-image.ts';
@@ -14,7 +14,6 @@ import { errno } from './disk.ts';
 import { referToAll } from './image-objects.ts';
 import { entryOf, type ImageRecord, recordOf, rowOf, stampOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
-import type { StoredImageRow } from './index-database.ts';
 import { SlotState } from './object-table.ts';
 import { eachSlot } from './slot-list.ts';
 import { readTrash, Trash, type TrashDescription } from './trash.ts';
@@ -25,12 +24,13 @@ interface Unread {
   /** Relative to IMAGE_DIR. */
   readonly path: string;
   readonly trash?: { readonly id: string; readonly description: TrashDescription };
-  readonly done: () => void;
+  readonly done: (failure?: unknown) => void;
 }
 
 export class ImageLoader {
   readonly #store: DirectoryImageStore;
-  readonly #rows: Map<string, StoredImageRow>;
+  /** What the index knows; those that are found and are still the same are taken out. */
+  #rows = new Set<string>();
   readonly #unread: Unread[] = [];
   readonly #turn = new Turn();
   #inodes = new Map<string, bigint>();
@@ -38,25 +38,38 @@ export class ImageLoader {
   loaded = 0;
   found = 0;
 
-  /** `rows`: what the index knows; its objects are in the table, references not counted yet. */
-  constructor(store: DirectoryImageStore, rows: Map<string, StoredImageRow>) {
+  readonly #signal: AbortSignal;
+
+  constructor(store: DirectoryImageStore, signal: AbortSignal) {
     this.#store = store;
-    this.#rows = rows;
+    this.#signal = signal;
   }
 
-  /** Takes in all names and what the index knows of them. Before anybody else uses the stores. */
-  async walk(): Promise<void> {
+  /**
+   * Takes in all names and what the index knows of them. Before anybody else uses the stores. `rows`: paths the index
+   * has; their objects are in the table, references not counted yet.
+   */
+  async walk(rows: Set<string>): Promise<void> {
+    this.#rows = rows;
     await this.#walkDirectory('.');
     await this.#walkTrash();
-    for (const path of this.#rows.keys()) this.#store.options.index.dropImage(path);
+    for (const path of this.#rows) this.#store.options.index.dropImage(path);
     this.#rows.clear();
     this.#inodes = new Map();
   }
 
+  /** Those not read yet will not be: who waits for one of them is told why. */
+  giveUp(reason: unknown): void {
+    for (const { done } of this.#unread) done(reason);
+  }
+
   /** Reads the images the index did not know. */
-  async readUnread(signal: AbortSignal): Promise<void> {
+  async readUnread(): Promise<void> {
     for (let next = this.#next(); next; next = this.#next()) {
-      signal.throwIfAborted();
+      if (this.#signal.aborted) {
+        this.#unread.push(next);
+        throw this.#signal.reason;
+      }
       try {
         await this.#read(next);
       } catch (thrown) {
@@ -96,7 +109,7 @@ export class ImageLoader {
     this.#store.catalogue.putDirectory(name, group);
     let files: string[];
     try {
-      files = readdirSync(path);
+      files = await readdir(path);
     } catch (thrown) {
       reporter.damage('stray', name, `cannot read directory: ${errno(thrown)}`);
       return;
@@ -104,6 +117,7 @@ export class ImageLoader {
     for (const file of files) {
       if (file.startsWith('.')) continue;
       if (this.#turn.over()) await this.#turn.next();
+      this.#signal.throwIfAborted();
       await this.#take(name === '.' ? file : `${name}/${file}`);
     }
   }
@@ -135,9 +149,10 @@ export class ImageLoader {
     this.#inodes.set(name, stat.ino);
     const record = this.#known(name, stat);
     if (!record) {
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      promise.catch(() => undefined); // Perhaps nobody waits for it.
       this.#store.loading.set(name, promise);
-      this.#unread.push({ name, path: name, done: resolve });
+      this.#unread.push({ name, path: name, done: (failure) => (failure ? reject(failure) : resolve()) });
     } else {
       this.loaded++;
       if (await this.#removeExpired(name, record.entry.expiresAt)) return;
@@ -148,9 +163,11 @@ export class ImageLoader {
 
   /** The record the index has of a file, if the file is still the same and its objects can be found in the table. */
   #known(path: string, stat: BigIntStats): ImageRecord | undefined {
-    const row = this.#rows.get(path);
+    if (!this.#rows.has(path)) return undefined;
+    const { objects, index } = this.#store.options;
+    const { table } = objects;
+    const row = index.image(path);
     if (row?.stamp !== stampOf(stat)) return undefined;
-    const { table } = this.#store.options.objects;
     let record: ImageRecord;
     try {
       record = recordOf(row);
@@ -199,6 +216,7 @@ export class ImageLoader {
     for (const [id, description] of readTrash(directory, remove, (what, why) =>
       reporter.damage('stray', what, why),
     )) {
+      if (this.#turn.over()) await this.#turn.next();
       const path = Trash.pathIn(id);
       const stat = lstatSync(this.#store.pathOf(path), { bigint: true });
       if (this.#inodes.get(description.name) === stat.ino) {

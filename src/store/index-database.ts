@@ -16,8 +16,6 @@ const FILE = 'index.sqlite';
 const WRITING = `${INDEX_DIRECTORY}/${FILE}`;
 const VERSION = '3';
 const PAGE_BYTES = PAGE_SLOTS * (HASH_BYTES + 8 + 8 + 4 + 1);
-/** What remains to be written at most when a transaction is finished in one go. */
-const LAST_PAGES = 16;
 const IMAGE_COLUMNS = 'path, stamp, entry, header, slots, fingerprint, sum';
 /** After a failure the index is left alone this long, milliseconds: everything has to be written then. */
 const REST_MS = 60_000;
@@ -40,21 +38,66 @@ export interface StoredImageRow extends ImageRow {
   readonly fingerprint: string;
 }
 
+function makeTables(database: Database): Database {
+  database.run('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
+  database.run('CREATE TABLE IF NOT EXISTS page (number INTEGER PRIMARY KEY, data BLOB, sum TEXT)');
+  database.run(
+    'CREATE TABLE IF NOT EXISTS image (path TEXT PRIMARY KEY, stamp TEXT, entry TEXT, header BLOB, slots BLOB, fingerprint TEXT, sum TEXT)',
+  );
+  return database;
+}
+
+function openFile(folder: string): Database {
+  const path = join(folder, FILE);
+  const database = new Database(path, { create: true, strict: true });
+  try {
+    database.run('PRAGMA locking_mode = EXCLUSIVE');
+    database.run('PRAGMA journal_mode = WAL');
+    // Never waits for the disk. After a power failure it may be a mixture of old and new: every row has a checksum,
+    // and an image's row says which hashes its slot numbers stand for.
+    database.run('PRAGMA synchronous = OFF');
+    database.run('PRAGMA cache_size = -1024');
+    // What has been written is moved to its place in small steps.
+    database.run('PRAGMA wal_autocheckpoint = 256');
+    chmodSync(path, 0o600);
+    return makeTables(database);
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+}
+
+/** In memory if there can be none on the disk. */
+function openEmpty(folder: string, reporter: Reporter): Database {
+  try {
+    for (const suffix of ['', '-wal', '-shm', '-journal'])
+      rmSync(join(folder, FILE + suffix), { force: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return openFile(folder);
+  } catch (thrown) {
+    reporter.damage(
+      'index',
+      INDEX_DIRECTORY,
+      `cannot be written, kept in memory: ${(thrown as Error).message}`,
+    );
+    return makeTables(new Database(':memory:', { strict: true }));
+  }
+}
+
 function sumOf(row: StoredImageRow): string {
   const text = Bun.hash(`${row.path}\n${row.stamp}\n${row.fingerprint}\n${row.entry}`) as bigint;
   return (Bun.hash(row.header, Bun.hash(row.slots, text) as bigint) as bigint).toString(16);
 }
 
 export class IndexDatabase {
-  readonly #database: Database;
+  #database!: Database;
   readonly #folder: string;
   readonly #reporter: Reporter;
-  readonly #putPage: Statement;
-  readonly #putImage: Statement;
-  readonly #dropImage: Statement;
-  readonly #header: Statement<StoredImageRow & { sum: string }>;
-  readonly #putMeta: Statement;
-  readonly #getMeta: Statement<{ value: string }>;
+  #putPage!: Statement;
+  #putImage!: Statement;
+  #dropImage!: Statement;
+  #header!: Statement<StoredImageRow & { sum: string }>;
+  #putMeta!: Statement;
   readonly #images = new Map<string, ImageRow | undefined>();
   readonly #meta = new Map<string, string>();
   #flushing: Promise<void> | undefined;
@@ -62,19 +105,17 @@ export class IndexDatabase {
   #restsUntil = 0;
 
   private constructor(database: Database, folder: string, reporter: Reporter) {
-    this.#database = database;
     this.#folder = folder;
     this.#reporter = reporter;
-    database.run('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
-    database.run('CREATE TABLE IF NOT EXISTS page (number INTEGER PRIMARY KEY, data BLOB, sum TEXT)');
-    database.run(
-      'CREATE TABLE IF NOT EXISTS image (path TEXT PRIMARY KEY, stamp TEXT, entry TEXT, header BLOB, slots BLOB, fingerprint TEXT, sum TEXT)',
-    );
+    this.#use(database);
+  }
+
+  #use(database: Database): void {
+    this.#database = database;
     this.#putPage = database.prepare('INSERT OR REPLACE INTO page VALUES (?, ?, ?)');
     this.#putImage = database.prepare('INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?, ?, ?, ?)');
     this.#dropImage = database.prepare('DELETE FROM image WHERE path = ?');
     this.#header = database.prepare(`SELECT ${IMAGE_COLUMNS} FROM image WHERE path = ?`);
-    this.#getMeta = database.prepare('SELECT value FROM meta WHERE key = ?');
     this.#putMeta = database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
   }
 
@@ -83,7 +124,7 @@ export class IndexDatabase {
     const folder = join(directory, INDEX_DIRECTORY);
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const index = IndexDatabase.#openFile(folder, reporter);
+      const index = new IndexDatabase(openFile(folder), folder, reporter);
       const version = index.meta('version');
       if (version === VERSION) return { index, fresh: false };
       const used = version !== undefined;
@@ -92,44 +133,9 @@ export class IndexDatabase {
     } catch (thrown) {
       reporter.damage('index', INDEX_DIRECTORY, `cannot be used, is rebuilt: ${(thrown as Error).message}`);
     }
-    return { index: IndexDatabase.#begin(folder, reporter), fresh: true };
-  }
-
-  static #openFile(folder: string, reporter: Reporter): IndexDatabase {
-    const path = join(folder, FILE);
-    const database = new Database(path, { create: true, strict: true });
-    try {
-      database.run('PRAGMA locking_mode = EXCLUSIVE');
-      database.run('PRAGMA journal_mode = WAL');
-      // Never waits for the disk. After a power failure it may be a mixture of old and new: every row has a checksum,
-      // and an image's row says which hashes its slot numbers stand for.
-      database.run('PRAGMA synchronous = OFF');
-      database.run('PRAGMA cache_size = -1024');
-      chmodSync(path, 0o600);
-      return new IndexDatabase(database, folder, reporter);
-    } catch (thrown) {
-      database.close();
-      throw thrown;
-    }
-  }
-
-  static #begin(folder: string, reporter: Reporter): IndexDatabase {
-    let index: IndexDatabase;
-    try {
-      for (const suffix of ['', '-wal', '-shm', '-journal'])
-        rmSync(join(folder, FILE + suffix), { force: true });
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      index = IndexDatabase.#openFile(folder, reporter);
-    } catch (thrown) {
-      reporter.damage(
-        'index',
-        INDEX_DIRECTORY,
-        `cannot be written, kept in memory: ${(thrown as Error).message}`,
-      );
-      index = new IndexDatabase(new Database(':memory:', { strict: true }), folder, reporter);
-    }
+    const index = new IndexDatabase(openEmpty(folder, reporter), folder, reporter);
     index.#putMeta.run('version', VERSION);
-    return index;
+    return { index, fresh: true };
   }
 
   meta(key: string): string | undefined {
@@ -143,8 +149,9 @@ export class IndexDatabase {
     this.#meta.set(key, value);
   }
 
-  /** Fills the table; false if what is there cannot be trusted, and then nothing of it may be used. */
-  loadObjects(table: ObjectTable): boolean {
+  /** Fills the table, in slices; false if what is there cannot be trusted, and then nothing of it may be used. */
+  async loadObjects(table: ObjectTable, signal: AbortSignal): Promise<boolean> {
+    const turn = new Turn();
     for (const { last } of this.#all<{ last: number | null }>('SELECT max(number) AS last FROM page'))
       table.reserve((last ?? -1) + 1);
     for (const { number, data, sum } of this.#all<{ number: number; data: Uint8Array; sum: string }>(
@@ -164,15 +171,38 @@ export class IndexDatabase {
         new Uint32Array(bytes, sizes + PAGE_SLOTS * 16, PAGE_SLOTS),
         new Uint8Array(bytes, sizes + PAGE_SLOTS * 20, PAGE_SLOTS),
       );
+      if (turn.over()) await turn.next();
+      signal.throwIfAborted();
     }
-    table.restored();
+    await table.restored();
     return true;
   }
 
-  /** All images but damaged rows: those are read from their files again. */
-  *loadImages(): Iterable<StoredImageRow> {
+  /** The images there are rows of; damaged rows are left out: those images are read from their files again. */
+  async imagePaths(signal: AbortSignal): Promise<Set<string>> {
+    const turn = new Turn();
+    const paths = new Set<string>();
     const rows = this.#all<StoredImageRow & { sum: string }>(`SELECT ${IMAGE_COLUMNS} FROM image`);
-    for (const { sum, ...row } of rows) if (sumOf(row) === sum) yield row;
+    for (const { sum, ...row } of rows) {
+      if (sumOf(row) === sum) paths.add(row.path);
+      if (turn.over()) await turn.next();
+      signal.throwIfAborted();
+    }
+    return paths;
+  }
+
+  /** The row of an image as it was last written; undefined if there is none that can be used. */
+  image(path: string): StoredImageRow | undefined {
+    try {
+      const stored = this.#header.get(path);
+      if (!stored) return undefined;
+      const { sum, ...row } = stored;
+      if (sumOf(row) === sum) return row;
+      this.#reporter.damage('index', INDEX_DIRECTORY, 'a row is damaged');
+    } catch (thrown) {
+      this.#reporter.damage('index', INDEX_DIRECTORY, `cannot be read: ${(thrown as Error).message}`);
+    }
+    return undefined;
   }
 
   *#all<Row>(sql: string): Iterable<Row> {
@@ -185,9 +215,10 @@ export class IndexDatabase {
   }
 
   /** What is there cannot be used: an empty one in its place. */
-  beginAnew(): IndexDatabase {
+  beginAnew(): void {
     this.close();
-    return IndexDatabase.#begin(this.#folder, this.#reporter);
+    this.#use(openEmpty(this.#folder, this.#reporter));
+    this.#putMeta.run('version', VERSION);
   }
 
   putImage(row: ImageRow): void {
@@ -200,24 +231,14 @@ export class IndexDatabase {
 
   /** gob(Image) without its file-system; undefined if the index does not have it. */
   header(path: string): Uint8Array | undefined {
-    if (this.#images.has(path)) return this.#images.get(path)?.header;
-    try {
-      const stored = this.#header.get(path);
-      if (!stored) return undefined;
-      const { sum, ...row } = stored;
-      if (sumOf(row) === sum) return row.header;
-      this.#reporter.damage('index', INDEX_DIRECTORY, 'a row is damaged');
-    } catch (thrown) {
-      this.#reporter.damage('index', INDEX_DIRECTORY, `cannot be read: ${(thrown as Error).message}`);
-    }
-    return undefined;
+    return (this.#images.has(path) ? this.#images.get(path) : this.image(path))?.header;
   }
 
   get hasPending(): boolean {
     return this.#images.size > 0 || this.#meta.size > 0;
   }
 
-  /** Writes what has changed, in slices, as one transaction: the index is never between two states. */
+  /** Writes what has changed, in slices; what changes meanwhile is for the next time. */
   async flush(table: ObjectTable): Promise<void> {
     while (this.#flushing) await this.#flushing;
     if (!this.hasPending && table.dirtyPages.size === 0) return;
@@ -229,42 +250,46 @@ export class IndexDatabase {
   }
 
   async #write(table: ObjectTable): Promise<void> {
-    const database = this.#database;
+    const pages = [...table.dirtyPages];
+    const paths = [...this.#images.keys()];
+    const turn = new Turn();
     try {
-      database.run('BEGIN');
-      const turn = new Turn();
-      // An image's row only names slots it refers to; those do not change while it does. What changes meanwhile is
-      // marked again and written in the last, undivided part.
-      for (const page of [...table.dirtyPages]) {
-        if (table.dirtyPages.size <= LAST_PAGES) break;
-        this.#writePage(table, page);
+      // Each slice is a transaction: a commit takes as long as what it has to write. A process killed between two of
+      // them leaves a mixture of old and new, as a power failure may, which the next start notices.
+      while (pages.length > 0 || paths.length > 0 || this.#meta.size > 0) {
+        this.#database.transaction(() => this.#slice(table, pages, paths, turn)).immediate();
         if (turn.over()) await turn.next();
       }
-      for (const path of [...this.#images.keys()]) {
-        this.#writeImage(table, path);
-        if (turn.over()) await turn.next();
-      }
-      for (const path of [...this.#images.keys()]) this.#writeImage(table, path);
-      for (const page of [...table.dirtyPages]) this.#writePage(table, page);
-      for (const [key, value] of this.#meta) this.#putMeta.run(key, value);
-      this.#meta.clear();
-      database.run('COMMIT');
       this.#reporter.healed('index', WRITING);
     } catch (thrown) {
       this.#restsUntil = performance.now() + REST_MS;
       this.#reporter.damage('index', WRITING, `cannot be written: ${(thrown as Error).message}`);
       // Which rows were lost is not known any more; a cache that may lie is worse than none.
-      for (const sql of ['ROLLBACK', 'DELETE FROM image', 'DELETE FROM page']) {
+      for (const sql of ['DELETE FROM image', 'DELETE FROM page']) {
         try {
-          database.run(sql);
+          this.#database.run(sql);
         } catch (failure) {
-          // A full disk has rolled back by itself; what cannot be deleted is told apart by its checksums.
+          // What cannot be deleted is told apart by its checksums.
           this.#reporter.log(`Index: ${(failure as Error).message}`);
         }
       }
       for (let page = 0; page * PAGE_SLOTS < table.end; page++) table.dirtyPages.add(page);
     }
     await breathe();
+  }
+
+  /** Writes until the turn is over; what is written is taken off the lists. */
+  #slice(table: ObjectTable, pages: number[], paths: string[], turn: Turn): void {
+    for (let page = pages.pop(); page !== undefined; page = pages.pop()) {
+      this.#writePage(table, page);
+      if (turn.over()) return;
+    }
+    for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
+      this.#writeImage(table, path);
+      if (turn.over()) return;
+    }
+    for (const [key, value] of this.#meta) this.#putMeta.run(key, value);
+    this.#meta.clear();
   }
 
   #writePage(table: ObjectTable, page: number): void {
@@ -284,6 +309,7 @@ export class IndexDatabase {
   }
 
   #writeImage(table: ObjectTable, path: string): void {
+    if (!this.#images.has(path)) return;
     const row = this.#images.get(path);
     if (row) {
       const stored = { ...row, fingerprint: table.fingerprint(row.slots) };
@@ -295,14 +321,7 @@ export class IndexDatabase {
 
   close(): void {
     // A statement left open would keep the database locked.
-    for (const statement of [
-      this.#putPage,
-      this.#putImage,
-      this.#dropImage,
-      this.#header,
-      this.#putMeta,
-      this.#getMeta,
-    ])
+    for (const statement of [this.#putPage, this.#putImage, this.#dropImage, this.#header, this.#putMeta])
       statement.finalize();
     try {
       this.#database.close();

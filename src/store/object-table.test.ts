@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { hashText } from './object-hash.ts';
 import { ObjectTable, PAGE_SLOTS } from './object-table.ts';
+import { sortSlots } from './slot-sort.ts';
 
 const hashOf = (n: number) => new Bun.CryptoHasher('sha512').update(String(n)).digest() as Buffer;
 
@@ -19,7 +20,7 @@ test('finds what was added and frees what nobody needs', () => {
   expect(table.end).toBeLessThanOrEqual(3001);
 });
 
-test('pages of the index bring everything back; references are counted anew', () => {
+test('pages of the index bring everything back; references are counted anew', async () => {
   const table = new ObjectTable();
   for (let n = 0; n < 700; n++) table.add(hashOf(n), 0, n + 1, n + 1);
   table.remove(table.find(hashOf(5)));
@@ -36,12 +37,44 @@ test('pages of the index bring everything back; references are counted anew', ()
       table.states.subarray(first, end),
     );
   }
-  copy.restored();
-  copy.settle(9999);
+  await copy.restored();
+  await copy.settle(9999);
   expect([copy.objects, copy.bytes, copy.unreferencedObjects]).toEqual([table.objects, table.bytes, 699]);
   expect([...copy.unreferencedSlots()]).toEqual([...table.unreferencedSlots()]);
   expect(copy.find(hashOf(5))).toBe(0);
   expect(copy.find(hashOf(6))).toBe(table.find(hashOf(6)));
+});
+
+test('rows of different times that give an object two slots', async () => {
+  const table = new ObjectTable();
+  for (let n = 0; n < 3; n++) table.add(hashOf(n), 0, n + 1, n + 1);
+  const copy = new ObjectTable();
+  const page = (hashes: Uint8Array) =>
+    [
+      hashes,
+      table.sizes.subarray(0, PAGE_SLOTS),
+      table.since.subarray(0, PAGE_SLOTS),
+      table.protectedUntil.subarray(0, PAGE_SLOTS),
+      table.states.subarray(0, PAGE_SLOTS),
+    ] as const;
+  copy.restore(0, ...page(table.hashes.subarray(0, PAGE_SLOTS * 64)));
+  copy.restore(1, ...page(table.hashes.subarray(0, PAGE_SLOTS * 64)));
+  await copy.restored();
+  await copy.settle(9999);
+  expect([copy.objects, copy.bytes]).toEqual([3, 6]);
+  // Collected once, an object must not be there a second time.
+  for (let n = 0; n < 3; n++) {
+    copy.remove(copy.find(hashOf(n)));
+    expect(copy.find(hashOf(n))).toBe(0);
+  }
+});
+
+test('unreferenced objects come back oldest first, however many', async () => {
+  const count = 10_000;
+  const since = new Float64Array(count + 1).map(() => Math.floor(Math.random() * 5000));
+  const slots = Uint32Array.from({ length: count }, (_, index) => index + 1);
+  const expected = [...slots].sort((a, b) => since[a]! - since[b]!);
+  expect([...(await sortSlots(slots, since))]).toEqual(expected);
 });
 
 test('behaves like a simple model', () => {

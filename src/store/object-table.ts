@@ -5,6 +5,8 @@
  */
 import { HASH_BYTES, readHashWords } from './object-hash.ts';
 import { eachSlot } from './slot-list.ts';
+import { sortSlots } from './slot-sort.ts';
+import { Turn } from './turn.ts';
 
 export const SlotState = { Free: 0, Present: 1, Missing: 2 } as const;
 export type SlotState = (typeof SlotState)[keyof typeof SlotState];
@@ -12,6 +14,8 @@ export type SlotState = (typeof SlotState)[keyof typeof SlotState];
 /** Slots per page of the index; arrays grow by whole pages. */
 export const PAGE_SLOTS = 512;
 const WORDS = HASH_BYTES / 4;
+/** Slots gone through between two looks at the clock. */
+const BATCH = 512;
 
 export class ObjectTable {
   /** 64 bytes a slot; slot 0 is never an object: it is the head of the list of unreferenced ones. */
@@ -274,24 +278,42 @@ export class ObjectTable {
     this.#end = Math.max(this.#end, first + PAGE_SLOTS);
   }
 
-  /** After all `restore`: objects can be found. Next the images count their references, then `settle`. */
-  restored(): void {
-    this.#freeSlots = [];
+  /**
+   * After all `restore`, in slices: objects can be found. Next the images count their references, then `settle`. What
+   * rows of different times gave two slots keeps one of them; an image that names the other is read again.
+   */
+  async restored(): Promise<void> {
     let used = 0;
-    for (let slot = this.#end - 1; slot > 0; slot--) {
-      if (this.states[slot] === SlotState.Free) this.#freeSlots.push(slot);
-      else used++;
-    }
-    this.#filled = used;
+    for (let slot = 1; slot < this.#end; slot++) if (this.states[slot] !== SlotState.Free) used++;
     let buckets = 1024;
     while (buckets < used * 2) buckets *= 2;
-    this.#rehash(buckets);
+    this.#buckets = new Uint32Array(buckets);
+    this.#freeSlots = [];
+    const turn = new Turn();
+    for (let slot = this.#end - 1; slot > 0; slot--) {
+      if (slot % BATCH === 0 && turn.over()) await turn.next();
+      if (this.states[slot] !== SlotState.Free) {
+        if (this.find(this.hashes, slot * HASH_BYTES) === 0) {
+          this.#insert(slot);
+          continue;
+        }
+        this.states[slot] = SlotState.Free;
+        this.since[slot] = 0;
+        this.#touch(slot);
+        used--;
+      }
+      this.#freeSlots.push(slot);
+    }
+    this.#filled = used;
   }
 
-  /** After `restored` and counting straight into `references`: totals and the unreferenced list, oldest first. */
-  settle(now: number): void {
-    const unreferenced: number[] = [];
+  /** After `restored` and counting straight into `references`, in slices: totals and the unreferenced list. */
+  async settle(now: number): Promise<void> {
+    const slots = new Uint32Array(this.#end);
+    let unreferenced = 0;
+    const turn = new Turn();
     for (let slot = 1; slot < this.#end; slot++) {
+      if (slot % BATCH === 0 && turn.over()) await turn.next();
       if (this.states[slot] !== SlotState.Present) {
         if (this.isMissing(slot)) this.missingObjects++;
         this.#freeIfUnused(slot);
@@ -300,13 +322,36 @@ export class ObjectTable {
       this.objects++;
       this.bytes += this.sizes[slot] as number;
       const referenced = this.references[slot] !== 0;
-      if (!referenced) unreferenced.push(slot);
+      if (!referenced) slots[unreferenced++] = slot;
       if (referenced === (this.since[slot] === 0)) continue;
       this.since[slot] = referenced ? 0 : now;
       this.#touch(slot);
     }
-    unreferenced.sort((a, b) => (this.since[a] as number) - (this.since[b] as number));
-    for (const slot of unreferenced) this.#enlist(slot, this.since[slot] as number);
+    const sorted = await sortSlots(slots.subarray(0, unreferenced), this.since);
+    for (const [index, slot] of sorted.entries()) {
+      this.#enlist(slot, this.since[slot] as number);
+      if (index % BATCH === 0 && turn.over()) await turn.next();
+    }
+  }
+
+  /** Forgets everything: what was restored cannot be trusted. */
+  clear(): void {
+    const fresh = new ObjectTable();
+    this.hashes = fresh.hashes;
+    this.#words = fresh.#words;
+    this.sizes = fresh.sizes;
+    this.since = fresh.since;
+    this.states = fresh.states;
+    this.references = fresh.references;
+    this.leases = fresh.leases;
+    this.protectedUntil = fresh.protectedUntil;
+    this.#previous = fresh.#previous;
+    this.#next = fresh.#next;
+    this.#buckets = fresh.#buckets;
+    this.#freeSlots = [];
+    this.#end = 1;
+    this.#filled = 0;
+    this.dirtyPages.clear();
   }
 
   #allocate(bytes: Uint8Array, at: number): number {

@@ -2,7 +2,8 @@
  * Compares OBJECT_DIR with what is known of it: a walk over the directories in slices. Files not known are taken in,
  * objects whose file is gone are missing from then on, left-overs are removed, anything else is reported and left.
  */
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errno } from './disk.ts';
 import { HASH_BYTES, hashText } from './object-hash.ts';
@@ -16,7 +17,7 @@ export class ObjectWalk {
   readonly #store: DirectoryObjectStore;
   readonly #turn = new Turn();
   readonly #bytes = Buffer.alloc(HASH_BYTES);
-  readonly #seen: Uint8Array;
+  #seen = new Uint8Array(0);
   readonly #leaves: number[] = [];
   /** Objects met so far. */
   scanned = 0;
@@ -30,32 +31,24 @@ export class ObjectWalk {
     this.#atStart = atStart;
     this.#store = store;
     this.#signal = signal;
-    this.#seen = new Uint8Array(store.table.end);
   }
 
   async run(): Promise<void> {
-    const root = this.#store.options.directory;
-    for (const first of this.#list('')) {
+    this.#seen = new Uint8Array(this.#store.table.end);
+    for (const first of await this.#list('')) {
+      this.#signal.throwIfAborted();
       if (first.startsWith('.')) continue;
-      if (!BYTE.test(first)) {
-        this.#stray(first);
-        continue;
-      }
-      for (const second of this.#list(first)) {
-        if (this.#turn.over()) await this.#turn.next();
-        this.#signal.throwIfAborted();
-        if (BYTE.test(second)) await this.#leaf(root, first, second);
-        else if (!second.startsWith('.')) this.#stray(`${first}/${second}`);
-      }
+      if (BYTE.test(first)) await this.#branch(first);
+      else this.#stray(first);
     }
     await this.#findMissing();
     // Directories made just before a crash are durable by now.
     if (await this.#atStart) for (const leaf of this.#leaves) this.#store.durableLeaves[leaf] = 1;
   }
 
-  #list(directory: string): string[] {
+  async #list(directory: string): Promise<string[]> {
     try {
-      return readdirSync(join(this.#store.options.directory, directory));
+      return await readdir(join(this.#store.options.directory, directory));
     } catch (thrown) {
       if (errno(thrown) !== 'ENOTDIR')
         this.#store.options.reporter.damage('stray', directory, `cannot read directory: ${errno(thrown)}`);
@@ -64,29 +57,63 @@ export class ObjectWalk {
     }
   }
 
-  async #leaf(root: string, first: string, second: string): Promise<void> {
-    const { table, options } = this.#store;
-    const prefix = first + second;
-    const directory = `${first}/${second}`;
-    for (const rest of this.#list(directory)) {
-      if (!REST.test(rest)) {
-        if (!rest.startsWith('.')) this.#stray(`${directory}/${rest}`);
-        continue;
-      }
-      this.scanned++;
-      this.#bytes.write(prefix + rest, 'hex');
-      const slot = table.find(this.#bytes);
-      if (slot !== 0 && table.isPresent(slot)) {
-        if (slot < this.#seen.length) this.#seen[slot] = 1;
-        continue;
-      }
-      if (this.#turn.over()) {
-        await this.#turn.next();
-        this.#bytes.write(prefix + rest, 'hex');
-      }
-      this.#takeIn(`${root}/${directory}/${rest}`, prefix + rest, options.now());
+  /** All below a directory of the first level, in one call that a thread of the runtime works on. */
+  async #branch(first: string): Promise<void> {
+    let paths: string[];
+    try {
+      paths = await readdir(join(this.#store.options.directory, first), { recursive: true });
+    } catch {
+      // One of the directories cannot be read. Which, and what is in the others?
+      paths = await this.#list(first);
     }
-    this.#leaves.push(Number.parseInt(prefix, 16));
+    const filled = new Uint8Array(256);
+    const seconds: string[] = [];
+    for (const path of paths) {
+      if (this.#turn.over()) await this.#turn.next();
+      if (path.startsWith('.')) continue;
+      if (path[2] === '/') {
+        if (!path.includes('/', 3) && BYTE.test(path.slice(0, 2))) {
+          filled[Number.parseInt(path, 16)] = 1;
+          this.#entry(first, path);
+        }
+      } else if (BYTE.test(path)) seconds.push(path);
+      else if (!path.includes('/')) this.#stray(`${first}/${path}`);
+    }
+    // Not all file systems say in a list what is a directory.
+    const isDeep = filled.includes(1);
+    for (const second of seconds) {
+      this.#signal.throwIfAborted();
+      if (filled[Number.parseInt(second, 16)] === 0) await this.#leaf(first, second, isDeep);
+      this.#leaves.push(Number.parseInt(first + second, 16));
+    }
+  }
+
+  /** A directory of objects in which the call found nothing: empty, not a directory, or not looked into. */
+  async #leaf(first: string, second: string, isDeep: boolean): Promise<void> {
+    if (this.#turn.over()) await this.#turn.next();
+    const path = join(this.#store.options.directory, first, second);
+    if (isDeep && lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    for (const rest of await this.#list(`${first}/${second}`)) {
+      if (this.#turn.over()) await this.#turn.next();
+      this.#entry(first, `${second}/${rest}`);
+    }
+  }
+
+  /** `path`: `YY/ZZ…`, below the directory `first`. */
+  #entry(first: string, path: string): void {
+    const { table, options } = this.#store;
+    const rest = path.slice(3);
+    if (!REST.test(rest)) {
+      if (!rest.startsWith('.')) this.#stray(`${first}/${path}`);
+      return;
+    }
+    this.scanned++;
+    const hash = first + path.slice(0, 2) + rest;
+    this.#bytes.write(hash, 'hex');
+    const slot = table.find(this.#bytes);
+    if (slot === 0 || !table.isPresent(slot))
+      this.#takeIn(`${options.directory}/${first}/${path}`, hash, options.now());
+    else if (slot < this.#seen.length) this.#seen[slot] = 1;
   }
 
   #takeIn(path: string, hash: string, now: number): void {
@@ -135,7 +162,9 @@ export class ObjectWalk {
 /** Looks at the length of every object's file, without haste: what was cut short is set aside before somebody asks. */
 export async function checkLengths(store: DirectoryObjectStore, signal: AbortSignal): Promise<void> {
   const { table } = store;
+  const turn = new Turn();
   for (let slot = 1; slot < table.end && !signal.aborted; slot++) {
+    if (turn.over()) await turn.next();
     if (!table.isPresent(slot)) continue;
     const hash = hashText(table.hashes, slot * HASH_BYTES);
     const stat = lstatSync(store.pathOf(hash), { throwIfNoEntry: false });

@@ -1,15 +1,17 @@
 /**
- * Opens the directory stores. What the index knows answers at once; the comparison with the directories goes on behind
- * it, and `ready` says when everything on disk is known.
+ * Opens the directory stores. Nothing is waited for: `opened` says when what the index knows and the names of all images
+ * are there, and calls may come; the comparison with the directories goes on behind, and `ready` says when everything on
+ * disk is known.
  */
-import { readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import { type Disk, errno, realDisk } from './disk.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { ImageLoader } from './image-loader.ts';
 import { DirectoryImageStore } from './image-store.ts';
-import { IndexDatabase, type StoredImageRow } from './index-database.ts';
+import { IndexDatabase } from './index-database.ts';
 import { lockDirectory } from './lock.ts';
 import { DirectoryObjectStore, TEMPORARY } from './object-store.ts';
 import { ObjectTable } from './object-table.ts';
@@ -65,39 +67,47 @@ function checkApart(images: string, objects: string): void {
 }
 
 /** Left by a crash: the lock says that nobody is writing. */
-function clearTemporaries(directory: string): void {
+async function clearTemporaries(directory: string): Promise<void> {
   const folder = join(directory, TEMPORARY);
-  let files: string[] = [];
-  try {
-    files = readdirSync(folder);
-  } catch (thrown) {
-    if (errno(thrown) !== 'ENOENT') throw thrown;
-  }
-  for (const file of files) rmSync(join(folder, file), { recursive: true, force: true });
+  for (const file of await readdir(folder)) await rm(join(folder, file), { recursive: true, force: true });
 }
 
-interface Loaded {
-  readonly index: IndexDatabase;
-  readonly table: ObjectTable;
-  readonly rows: Map<string, StoredImageRow>;
-  readonly usable: boolean;
-}
-
-/** Index rows by path; the table filled. Nothing, and the index begun anew, if it cannot be used. */
-function loadIndex(index: IndexDatabase, reporter: Reporter): Loaded {
+/** Fills the table; paths of the images that the index has. Begins the index anew if it cannot be used. */
+async function loadIndex(
+  index: IndexDatabase,
+  table: ObjectTable,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<{ paths: Set<string>; usable: boolean }> {
   try {
-    const table = new ObjectTable();
-    if (index.loadObjects(table)) {
-      const rows = new Map([...index.loadImages()].map((row) => [row.path, row]));
-      return { index, table, rows, usable: true };
-    }
+    if (await index.loadObjects(table, signal))
+      return { paths: await index.imagePaths(signal), usable: true };
   } catch (thrown) {
+    signal.throwIfAborted();
     reporter.damage('index', 'objects', `cannot be read, is rebuilt: ${(thrown as Error).message}`);
   }
-  return { index: index.beginAnew(), table: new ObjectTable(), rows: new Map(), usable: false };
+  index.beginAnew();
+  table.clear();
+  return { paths: new Set(), usable: false };
 }
 
+/** The stores once calls may use them. */
 export async function openStores(options: StoreOptions): Promise<Stores> {
+  const stores = beginStores(options);
+  try {
+    await stores.opened;
+  } catch (thrown) {
+    await stores.close();
+    throw thrown;
+  }
+  return stores;
+}
+
+/**
+ * Takes the directories for this process and begins to read them: `opened` says when the stores may be used. Throws what
+ * a person has to mend first.
+ */
+export function beginStores(options: StoreOptions): Stores {
   const config = { ...STORE_DEFAULTS, ...options };
   const now = options.now ?? Date.now;
   const disk: Disk = options.disk ?? realDisk;
@@ -108,16 +118,15 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
   const locks = [lockDirectory(objectDirectory, 'object directory')];
   try {
     locks.push(lockDirectory(imageDirectory, 'image directory'));
-    for (const directory of [objectDirectory, imageDirectory]) clearTemporaries(directory);
-    return await start();
+    return begin();
   } catch (thrown) {
     for (const lock of locks) lock.release();
     throw thrown;
   }
 
-  async function start(): Promise<Stores> {
-    const { index: opened, fresh } = IndexDatabase.open(imageDirectory, reporter);
-    const { index, table, rows, usable } = loadIndex(opened, reporter);
+  function begin(): Stores {
+    const { index, fresh } = IndexDatabase.open(imageDirectory, reporter);
+    const table = new ObjectTable();
     let isReady = false;
     const space = new SpaceGuard(
       {
@@ -152,16 +161,14 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       minFreeBytes: config.minFreeBytes,
     });
     const stop = new AbortController();
+    const { signal } = stop;
     let closing: Promise<void> | undefined;
-    const loader = new ImageLoader(images, rows);
+    const loader = new ImageLoader(images, signal);
     const atStart = objects.finds.begin().catch((thrown) => {
       reporter.log(`Cannot sync what is there: ${thrown}`);
       return false;
     });
-    const walk = new ObjectWalk(objects, stop.signal, atStart);
-    await loader.walk();
-    table.settle(now());
-    images.alarm.release();
+    const walk = new ObjectWalk(objects, signal, atStart);
     const scrub = new Scrub({
       objects,
       images,
@@ -183,12 +190,22 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       stopSize: config.stopSize,
     });
 
-    const reconcile = async () => {
+    /** What the index knows, and the names of all images. */
+    const open = async (): Promise<{ usable: boolean }> => {
+      for (const directory of [objectDirectory, imageDirectory]) await clearTemporaries(directory);
+      const { paths, usable } = await loadIndex(index, table, reporter, signal);
+      await loader.walk(paths);
+      await table.settle(now());
+      images.alarm.release();
+      housekeeping.start();
+      return { usable };
+    };
+    const reconcile = async ({ usable }: { usable: boolean }) => {
       const started = performance.now();
       const passed = () => `${((performance.now() - started) / 1000).toFixed(3)}s`;
       await walk.run();
       reporter.log(`Scanned ${walk.scanned} objects in ${passed()}`);
-      await loader.readUnread(stop.signal);
+      await loader.readUnread();
       reporter.log(`Loaded ${images.size} images in ${passed()}`);
       const stamp = unreferencedFileStamp(imageDirectory);
       if (stamp !== '' && (fresh || !usable || stamp !== index.meta('unreferenced'))) {
@@ -202,15 +219,23 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       isReady = true;
       await housekeeping.flush();
     };
-    const ready = reconcile();
-    const lengths = ready.then(() => checkLengths(objects, stop.signal)).then(() => scrub.tick());
+    const opening = open();
+    const opened = opening.then(() => undefined);
+    const ready = opening.then(reconcile).catch((thrown) => {
+      loader.giveUp(thrown);
+      throw thrown;
+    });
+    // Perhaps nobody waits for the one or the other.
+    for (const promise of [opened, ready]) promise.catch(() => undefined);
+    const lengths = ready.then(() => checkLengths(objects, signal)).then(() => scrub.tick());
     lengths.catch((thrown) => {
-      if (!stop.signal.aborted) reporter.log(`Error while comparing with the directories: ${thrown}`);
+      if (!signal.aborted) reporter.log(`Error while comparing with the directories: ${thrown}`);
     });
 
     return {
       objects,
       images,
+      opened,
       ready,
       scrub,
       progress: () => ({
@@ -222,6 +247,7 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
       }),
       damages: () => reporter.damages(),
       damageCounts: () => ({ ...reporter.counts }),
+      stopReading: () => stop.abort(new ImageServerError('UNAVAILABLE', 'the server is stopping')),
       close() {
         closing ??= close();
         return closing;
@@ -231,14 +257,15 @@ export async function openStores(options: StoreOptions): Promise<Stores> {
     async function close(): Promise<void> {
       stop.abort();
       housekeeping.stop();
-      await Promise.allSettled([scrub.stop(), ready, lengths]);
+      const [, , { status }] = await Promise.allSettled([scrub.stop(), lengths, opened]);
       await images.settled();
       images.close();
       // What cannot be written now is found again at the next start; the locks go in any case.
       for (const result of await Promise.allSettled([housekeeping.list()]))
         if (result.status === 'rejected')
           reporter.log(`Error writing the unreferenced objects: ${result.reason}`);
-      await housekeeping.flush();
+      // Of a table that is half filled nothing is kept: the index stays as it was.
+      if (status === 'fulfilled') await housekeeping.flush();
       index.close();
       objects.close();
       for (const lock of locks) lock.release();

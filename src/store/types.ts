@@ -323,6 +323,11 @@ export interface Stores {
   readonly objects: ObjectStore;
   readonly images: ImageStore;
   /**
+   * Resolves when the stores may be used: what the index knows is there, and the name of every image. Rejects if they
+   * cannot be opened, or are closed before.
+   */
+  readonly opened: Promise<void>;
+  /**
    * Resolves when everything on disk is known; rejects if closed before. Until then nothing is collected and lists may
    * be incomplete.
    */
@@ -338,6 +343,11 @@ export interface Stores {
   damages(): Damage[];
   /** All damages ever seen since the start, by kind. */
   damageCounts(): Record<Damage['kind'], number>;
+  /**
+   * The server is about to stop: what goes on since the start is broken off, and who waits for it is told. Everything
+   * else goes on until `close`.
+   */
+  stopReading(): void;
   /** Writes what is pending and lets go of the directories. */
   close(): Promise<void>;
 }
