@@ -20,15 +20,6 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Of that, MiB: what the process has of its own, without the pages of its executable. */
-export const anonymous = (pid: number): number => field(pid, 'RssAnon');
-
-/** User and system, all threads. */
-export function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
 /** MiB; begins to count anew. */
 export function peak(pid: number): number {
   const highest = field(pid, 'VmHWM');
