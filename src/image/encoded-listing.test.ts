@@ -67,6 +67,26 @@ test.each([
   expect(toJson(Image, view)).toBe(toJson(Image, decoded));
 });
 
+test('what is not plain ASCII is spelled out, also in the names of the directories above, and long lines have room', async () => {
+  const made = oddImage();
+  const tree = made.FileSystem as FileSystem;
+  const directory = tree.InodeTable?.get(8n);
+  if (directory?.Kind !== 'directory') throw new Error('no directory');
+  directory.EntryList.push({ Name: '&'.repeat(200_000), InodeNumber: 4n });
+  tree.DirectoryInode.EntryList.push(
+    { Name: 'ö&\u001b[1mbold', InodeNumber: 8n },
+    { Name: 'a&b', InodeNumber: 8n },
+  );
+  const { image, places } = await InodePlaces.of(encodeImage(made).bytes);
+  const root = (image.FileSystem as FileSystem).DirectoryInode;
+  const visible = (text: string) => text.replace(/[^ -~]/g, (char) => `{${char.charCodeAt(0).toString(16)}}`);
+  const pieces = Buffer.concat([
+    ...encodedListing(new EncodedInodes({ places }), root, { zone: UTC, visible }),
+  ]);
+  const lines = [...listingLines(tree, { zone: UTC })].map((line) => `${Bun.escapeHTML(visible(line))}\n`);
+  expect(pieces.toString()).toBe(lines.join(''));
+});
+
 test('an entry that leads nowhere is told', async () => {
   const made = oddImage();
   (made.FileSystem as FileSystem).InodeTable?.delete(5n);

@@ -4,12 +4,14 @@
  */
 import { ImageServerError } from '../errors.ts';
 import type { EncodedInodes } from '../wire/encoded-inodes.ts';
-import { type InodePlaces, Part, type PlacedType } from '../wire/inode-places.ts';
+import type { PlacedType } from '../wire/inode-places.ts';
 import type { DirectoryInode } from '../wire/messages/filesystem.ts';
 import { decodeText, encodeText } from '../wire/text.ts';
 import { type Entries, entriesOf, ListedEntries } from './encoded-entries.ts';
-import { LineBytes } from './line-bytes.ts';
-import { NO_SIZE, NO_TIME, ownerPrinter, sizeText, TimePrinter } from './listing.ts';
+import { ENTITY, LineBytes } from './line-bytes.ts';
+import { ListedInode } from './listed-inode.ts';
+import { kept, NO_SIZE, NO_TIME, ownerPrinter, sizeText, TimePrinter } from './listing.ts';
+import { ListingPath, type PathEnd } from './listing-path.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from './mode.ts';
 import type { Zone } from './zone.ts';
 
@@ -17,13 +19,14 @@ import type { Zone } from './zone.ts';
 const COLUMNS = 512;
 /** Sizes of more digits are printed the slow way. */
 const TEN_DIGITS = 9_999_999_999;
-const NONE = Buffer.alloc(0);
-const SLASH = 0x2f;
-const COMPUTED = `${'computed'.padStart(10)} `;
-
-/** Bytes that are shown as they are. */
-const FIRST_PLAIN = 0x20;
-const LAST_PLAIN = 0x7e;
+const SPACE = 0x20;
+const COLON = 0x3a;
+const column = (text: string) => Buffer.from(text, 'latin1');
+const BARE = column(`${NO_SIZE} ${NO_TIME} `);
+const SIZELESS = column(`${NO_SIZE} `);
+const COMPUTED = column(`${'computed'.padStart(10)} ${NO_TIME} `);
+const TARGET = column(' -&gt; ');
+const SOURCE = column(' &lt;- ');
 
 export interface EncodedListingOptions {
   /** The local zone if not given. */
@@ -32,174 +35,106 @@ export interface EncodedListingOptions {
   readonly visible?: (text: string) => string;
 }
 
-/** What a line shows of an inode. */
-class Row {
-  mode = 0;
-  uid = 0;
-  gid = 0;
-  size: number | bigint = 0;
-  seconds = 0;
-  readonly hash = new Uint8Array(64);
-  /** Target or source, a run of bytes. */
-  text: Uint8Array = NONE;
-  textStart = 0;
-  textEnd = 0;
-
-  take(places: InodePlaces, place: number, { parts, skips }: PlacedType): void {
-    const cursor = places.cursorAt(place);
-    this.mode = this.uid = this.gid = this.size = this.seconds = 0;
-    this.textStart = this.textEnd = 0;
-    let hashed = false;
-    for (let number = -1; cursor.at < cursor.end; ) {
-      const delta = cursor.uint();
-      if (delta === 0) break;
-      number += delta;
-      switch (parts[number]) {
-        case Part.Number:
-          cursor.uint();
-          break;
-        case Part.Mode:
-          this.mode = cursor.uint();
-          break;
-        case Part.Uid:
-          this.uid = cursor.uint();
-          break;
-        case Part.Gid:
-          this.gid = cursor.uint();
-          break;
-        case Part.Seconds: {
-          const { at } = cursor;
-          this.seconds = cursor.int();
-          if (!Number.isFinite(this.seconds)) {
-            cursor.at = at;
-            this.seconds = Number(cursor.bigInt());
-          }
-          break;
-        }
-        case Part.Size: {
-          const { at } = cursor;
-          this.size = cursor.uint();
-          if (this.size === Number.POSITIVE_INFINITY) {
-            cursor.at = at;
-            this.size = cursor.bigUint();
-          }
-          break;
-        }
-        case Part.Hash:
-          cursor.hashInto(this.hash, 0);
-          hashed = true;
-          break;
-        case Part.Text: {
-          const length = cursor.uint();
-          this.text = cursor.bytes;
-          this.textStart = cursor.at;
-          cursor.skip(length);
-          this.textEnd = cursor.at;
-          break;
-        }
-        default:
-          skips[number]?.(cursor);
-      }
-    }
-    if (!hashed) this.hash.fill(0);
-  }
-}
-
 class Printer {
   readonly line = new LineBytes();
   readonly #owner = ownerPrinter();
+  #ownerText = '';
+  #ownerColumns = column('');
   readonly #time: TimePrinter;
-  #day = Number.NaN;
-  #date = NONE;
-
+  readonly #date: (day: number) => Buffer;
+  #zoneName = '';
+  #zone = column('');
   readonly #visible: (text: string) => string;
 
   constructor({ zone, visible = (text) => text }: EncodedListingOptions) {
-    this.#time = new TimePrinter(zone);
+    const time = new TimePrinter(zone);
+    this.#time = time;
+    this.#date = kept((day: number) => column(`${time.date(day)} `));
     this.#visible = visible;
   }
 
-  /** A text, spelled out where that is needed. */
-  #shown(bytes: Uint8Array, start: number, end: number): Uint8Array {
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at] as number;
-      if (byte < FIRST_PLAIN || byte > LAST_PLAIN)
-        return encodeText(this.#visible(decodeText(bytes, start, end)));
+  /** Bytes as HTML text; what is not plain ASCII is spelled out. */
+  #text(bytes: Uint8Array, start: number, end: number): void {
+    const { line } = this;
+    line.room(COLUMNS + (end - start) * ENTITY);
+    if (line.escaped(bytes, start, end)) return;
+    const shown = Buffer.from(encodeText(Bun.escapeHTML(this.#visible(decodeText(bytes, start, end)))));
+    line.room(COLUMNS + shown.length);
+    line.copy(shown);
+  }
+  #path(path: ListingPath): void {
+    if (path.html < 0) {
+      this.#text(path.bytes, 0, path.raw);
+      return;
     }
-    return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+    this.line.room(COLUMNS + path.html);
+    this.line.copy(path.escaped, path.html);
   }
-
+  /** The first columns; from here on there is room for all of them. */
   #owners(mode: number, links: number, uid: number, gid: number): void {
-    this.line.text(this.#owner(mode, links, uid, gid));
-  }
-
-  /** Columns without size and time. */
-  #bare(mode: number, links: number, uid: number, gid: number): void {
-    this.#owners(mode, links, uid, gid);
-    this.line.text(`${NO_SIZE} ${NO_TIME} `);
+    const owner = this.#owner(mode, links, uid, gid);
+    if (owner !== this.#ownerText) {
+      this.#ownerText = owner;
+      this.#ownerColumns = column(owner);
+    }
+    this.line.room(COLUMNS);
+    this.line.copy(this.#ownerColumns);
   }
   #size(size: number | bigint): void {
+    const { line } = this;
     if (typeof size === 'number' && size <= TEN_DIGITS) {
-      this.line.ten(size);
-      this.line.byte(0x20);
-    } else this.line.text(`${sizeText(size)} `);
+      line.ten(size);
+      line.byte(SPACE);
+    } else line.copy(column(`${sizeText(size)} `));
   }
-  /** As `03 Feb 2024 04:05:06 UTC`. */
+  /** As `03 Feb 2024 04:05:06 UTC `. */
   #when(seconds: number): void {
     const { line } = this;
     const { day, second, zone } = this.#time.parts(seconds);
-    if (day !== this.#day) {
-      this.#day = day;
-      this.#date = Buffer.from(`${this.#time.date(day)} `, 'latin1');
-    }
-    line.copy(this.#date);
+    line.copy(this.#date(day));
     const minute = (second / 60) | 0;
     const hour = (minute / 60) | 0;
     line.two(hour);
-    line.byte(0x3a);
+    line.byte(COLON);
     line.two(minute - hour * 60);
-    line.byte(0x3a);
+    line.byte(COLON);
     line.two(second - minute * 60);
-    line.text(` ${zone} `);
+    if (zone !== this.#zoneName) {
+      this.#zoneName = zone;
+      this.#zone = column(` ${zone} `);
+    }
+    line.copy(this.#zone);
   }
 
-  inode({ kind }: PlacedType, row: Row, links: number, path: Uint8Array, length: number): void {
+  inode({ kind }: PlacedType, inode: ListedInode, links: number, path: ListingPath): void {
     const { line } = this;
-    const { uid, gid } = row;
-    const name = this.#shown(path, 0, length);
-    const text = this.#shown(row.text, row.textStart, row.textEnd);
-    line.begin(COLUMNS, name.length + text.length);
-    const mode = kind === 'symlink' ? S_IFLNK | 0o777 : row.mode;
+    const { uid, gid } = inode;
+    const mode = kind === 'symlink' ? S_IFLNK | 0o777 : inode.mode;
+    this.#owners(mode, links, uid, gid);
     if (kind === 'regular') {
-      this.#owners(mode, links, uid, gid);
-      this.#size(row.size);
-      this.#when(row.seconds);
+      this.#size(inode.size);
+      this.#when(inode.seconds);
     } else if (kind === 'special') {
-      this.#owners(mode, links, uid, gid);
       const type = mode & S_IFMT;
       const device = type === S_IFBLK || type === S_IFCHR;
-      line.text(device ? `${`0x${row.size.toString(16)}`.padStart(10)} ` : `${NO_SIZE} `);
-      this.#when(row.seconds);
-    } else if (kind === 'computed') {
-      this.#owners(mode, links, uid, gid);
-      line.text(`${COMPUTED}${NO_TIME} `);
-    } else this.#bare(mode, links, uid, gid);
-    line.escaped(name, 0, name.length);
-    if (kind === 'regular' && row.size !== 0) {
-      line.byte(0x20);
-      line.hash(row.hash);
+      line.copy(device ? column(`${`0x${inode.size.toString(16)}`.padStart(10)} `) : SIZELESS);
+      this.#when(inode.seconds);
+    } else line.copy(kind === 'computed' ? COMPUTED : BARE);
+    this.#path(path);
+    if (kind === 'regular' && inode.size !== 0) {
+      line.byte(SPACE);
+      line.hash(inode.hash);
     } else if (kind === 'symlink' || kind === 'computed') {
-      line.text(kind === 'symlink' ? ' -&gt; ' : ' &lt;- ');
-      line.escaped(text, 0, text.length);
+      line.copy(kind === 'symlink' ? TARGET : SOURCE);
+      this.#text(inode.text, inode.textStart, inode.textEnd);
     }
     line.end();
   }
 
-  directory({ mode, uid, gid }: Pick<Row, 'mode' | 'uid' | 'gid'>, path: Uint8Array, length: number): void {
-    const name = this.#shown(path, 0, length);
-    this.line.begin(COLUMNS, name.length);
-    this.#bare((mode & ~S_IFMT) | S_IFDIR, 1, uid, gid);
-    this.line.escaped(name, 0, name.length);
+  directory({ mode, uid, gid }: Pick<ListedInode, 'mode' | 'uid' | 'gid'>, path: ListingPath): void {
+    this.#owners((mode & ~S_IFMT) | S_IFDIR, 1, uid, gid);
+    this.line.copy(BARE);
+    this.#path(path);
     this.line.end();
   }
 }
@@ -217,33 +152,15 @@ function linkCounts(inodes: EncodedInodes, root: DirectoryInode): Uint32Array {
   return counts;
 }
 
-/** The path so far, as bytes. */
-class Path {
-  bytes = Buffer.alloc(4096);
-  /** A name below the first `length` bytes of the path; answers the whole length. */
-  append(length: number, { bytes, start, end }: Entries): number {
-    const total = length + 1 + end - start;
-    if (total > this.bytes.length) {
-      const longer = Buffer.alloc(total * 2);
-      longer.set(this.bytes);
-      this.bytes = longer;
-    }
-    this.bytes[length] = SLASH;
-    for (let from = start, at = length + 1; from < end; from++) this.bytes[at++] = bytes[from] as number;
-    return total;
-  }
-  text(length: number): string {
-    return this.bytes.toString('utf8', 0, length);
-  }
-}
+const TOP: PathEnd = { raw: 0, html: 0 };
 
 /** Walks the tree line by line. */
 class Listing {
   readonly #links: Uint32Array;
   readonly #printer: Printer;
-  readonly #row = new Row();
-  readonly #path = new Path();
-  readonly #stack: { entries: Entries; length: number }[];
+  readonly #inode = new ListedInode();
+  readonly #path = new ListingPath();
+  readonly #stack: { entries: Entries; path: PathEnd }[];
 
   constructor(
     private readonly inodes: EncodedInodes,
@@ -252,8 +169,9 @@ class Listing {
   ) {
     this.#links = linkCounts(inodes, root);
     this.#printer = new Printer(options);
-    this.#printer.directory({ mode: root.Mode, uid: root.Uid, gid: root.Gid }, encodeText('/'), 1);
-    this.#stack = [{ entries: new ListedEntries(inodes, root.EntryList), length: 0 }];
+    this.#path.enter(TOP, { bytes: column(''), start: 0, end: 0 });
+    this.#printer.directory({ mode: root.Mode, uid: root.Uid, gid: root.Gid }, this.#path);
+    this.#stack = [{ entries: new ListedEntries(inodes, root.EntryList), path: TOP }];
   }
 
   /** The next piece; undefined at the end. */
@@ -263,26 +181,28 @@ class Listing {
       if (piece) return piece;
       const top = this.#stack.at(-1);
       if (!top) return line.rest();
-      if (top.entries.next()) this.#entry(top.entries, top.length);
+      if (top.entries.next()) this.#entry(top.entries, top.path);
       else this.#stack.pop();
     }
   }
 
-  #entry(entries: Entries, above: number): void {
+  #entry(entries: Entries, above: PathEnd): void {
     const { places } = this.inodes;
     const { place } = entries;
-    const length = this.#path.append(above, entries);
+    const path = this.#path;
+    path.enter(above, entries);
     const type = place < 0 ? undefined : places.typeAt(place);
-    if (!type) throw new ImageServerError('INVALID_IMAGE', `no inode for: ${this.#path.text(length)}`);
-    this.#row.take(places, place, type);
+    if (!type) throw new ImageServerError('INVALID_IMAGE', `no inode for: ${path.text()}`);
+    this.#inode.take(places, place, type);
     if (type.kind !== 'directory') {
-      this.#printer.inode(type, this.#row, this.#links[place] as number, this.#path.bytes, length);
+      this.#printer.inode(type, this.#inode, this.#links[place] as number, path);
       return;
     }
-    this.#printer.directory(this.#row, this.#path.bytes, length);
+    this.#printer.directory(this.#inode, path);
     if (this.#stack.length > places.size + 1)
-      throw new ImageServerError('INVALID_IMAGE', `directory cycle at: ${this.#path.text(length)}`);
-    this.#stack.push({ entries: entriesOf(this.inodes, place) as Entries, length });
+      throw new ImageServerError('INVALID_IMAGE', `directory cycle at: ${path.text()}`);
+    const below = entriesOf(this.inodes, place) as Entries;
+    this.#stack.push({ entries: below, path: { raw: path.raw, html: path.html } });
   }
 }
 

@@ -1,10 +1,5 @@
 /** Lines of a listing put together as bytes: columns, names and hashes go straight into the piece that is sent. */
 
-/** What Buffer has beside `write`: without parsing of the encoding's name. */
-interface Writes {
-  latin1Write(text: string, at: number): number;
-}
-
 const PIECE = 64 * 1024;
 const NEWLINE = 10;
 const SPACE = 32;
@@ -13,7 +8,33 @@ const ZERO = 48;
 const ENTITIES: (Buffer | undefined)[] = Array(128);
 for (const character of '&<>"\'') ENTITIES[character.charCodeAt(0)] = Buffer.from(Bun.escapeHTML(character));
 /** The most bytes of one. */
-const ENTITY = 6;
+export const ENTITY = 6;
+/** Shorter runs of bytes are copied here: a call costs more. */
+const SHORT = 40;
+/** Bytes that are shown as they are. */
+const FIRST_PLAIN = 0x20;
+const LAST_PLAIN = 0x7e;
+
+/** Puts bytes as HTML text into `into`, which has room for it. Answers where it ends; -1: they are not plain ASCII. */
+export function escapeInto(
+  into: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  let to = at;
+  for (let from = start; from < end; from++) {
+    const byte = bytes[from] as number;
+    if (byte < FIRST_PLAIN || byte > LAST_PLAIN) return -1;
+    const entity = ENTITIES[byte];
+    if (entity) {
+      into.set(entity, to);
+      to += entity.length;
+    } else into[to++] = byte;
+  }
+  return to;
+}
 
 /** The two hexadecimal digits of each byte. */
 const HEX = Uint16Array.from({ length: 256 }, (_, byte) =>
@@ -25,22 +46,18 @@ export class LineBytes {
   #at = 0;
   readonly #full: Buffer[] = [];
 
-  /** Room for so many bytes of columns and that many of texts that are still to be escaped. */
-  begin(columns: number, texts: number): void {
-    const most = columns + texts * ENTITY;
+  /** Room for so many bytes. */
+  room(most: number): void {
     if (this.#at + most <= this.#piece.length) return;
     this.#full.push(this.rest());
     this.#piece = Buffer.allocUnsafeSlow(Math.max(PIECE, most));
   }
-  text(text: string): void {
-    this.#at += (this.#piece as unknown as Writes).latin1Write(text, this.#at);
-  }
-  copy(bytes: Uint8Array): void {
-    this.#piece.set(bytes, this.#at);
-    this.#at += bytes.length;
-  }
-  space(): void {
-    this.#piece[this.#at++] = SPACE;
+  copy(bytes: Buffer, length = bytes.length): void {
+    const piece = this.#piece;
+    let at = this.#at;
+    if (length > SHORT) bytes.copy(piece, at, 0, length);
+    else for (let from = 0; from < length; from++) piece[at++] = bytes[from] as number;
+    this.#at += length;
   }
   /** Two decimal digits. */
   two(value: number): void {
@@ -64,18 +81,12 @@ export class LineBytes {
     while (at > this.#at) piece[--at] = SPACE;
     this.#at += 10;
   }
-  escaped(bytes: Uint8Array, start: number, end: number): void {
-    const piece = this.#piece;
-    let at = this.#at;
-    for (let from = start; from < end; from++) {
-      const byte = bytes[from] as number;
-      const entity = ENTITIES[byte];
-      if (entity) {
-        piece.set(entity, at);
-        at += entity.length;
-      } else piece[at++] = byte;
-    }
+  /** As HTML text; false, and nothing is written, if it is not plain ASCII. */
+  escaped(bytes: Uint8Array, start: number, end: number): boolean {
+    const at = escapeInto(this.#piece, this.#at, bytes, start, end);
+    if (at < 0) return false;
     this.#at = at;
+    return true;
   }
   hash(hash: Uint8Array): void {
     const piece = this.#piece;

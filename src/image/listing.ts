@@ -31,7 +31,7 @@ function dateText(days: number): string {
 const MAX_KEPT = 4096;
 
 /** As `make`, with its latest results kept. */
-function kept<K, V>(make: (key: K) => V): (key: K) => V {
+export function kept<K, V>(make: (key: K) => V): (key: K) => V {
   const results = new Map<K, V>();
   return (key) => {
     let result = results.get(key);

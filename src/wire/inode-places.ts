@@ -235,7 +235,7 @@ export class InodePlaces implements Observer {
     const cursor = this.#cursor;
     cursor.bytes = this.bytes;
     cursor.depth = 0;
-    cursor.at = this.#starts[place] as number;
+    cursor.at = (this.#starts[place] as number) | 0;
     cursor.end = this.#ends[place] as number;
     cursor.memory = cursor.limits.memory;
     return cursor;
