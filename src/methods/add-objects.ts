@@ -6,13 +6,11 @@ import {
   AddObjectRequest as Request,
   AddObjectResponse as Response,
 } from '../wire/messages/objectserver.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import type { Channel, ChannelMethod } from './method.ts';
 
 /** Objects up to this size are taken from the connection in one piece, bytes. */
 const WHOLE = 256 * 1024;
-/** A group commit is made when this many objects or bytes are waiting for one, and at the end of the call. */
-const GROUP_OBJECTS = 1000;
-const GROUP_BYTES = 64 * 1024 * 1024;
 const NO_HASH = '0'.repeat(128);
 
 /** Hands chunks on and, when the store stops reading early, still takes the rest so that the connection stays usable. */
@@ -70,27 +68,9 @@ export const addObjects: ChannelMethod = {
     if (services.master) return services.master.injectObjects(services, channel, call);
     services.log(`AddObjects(${call.peer}) starting`);
     const upload = services.objects.upload();
-    let waiting: AddObjectResponse[] = [];
-    let waitingBytes = 0;
+    const answers = new Acknowledgements(channel, upload);
     let objects = 0;
     let added = 0;
-    const answer = async () => {
-      const group = waiting;
-      waiting = [];
-      waitingBytes = 0;
-      let failure = '';
-      try {
-        await upload.commit();
-      } catch (thrown) {
-        failure = errorLine(asImageServerError(thrown));
-      }
-      for (const response of group) {
-        if (failure && !response.ErrorString)
-          await channel.send(Response, { ErrorString: failure, Hash: response.Hash, Added: false });
-        else await channel.send(Response, response);
-      }
-      await channel.flush();
-    };
     try {
       for (;;) {
         const request = await channel.receive(Request);
@@ -98,13 +78,10 @@ export const addObjects: ChannelMethod = {
         const response = await putOne(channel, upload, request);
         objects++;
         if (response.Added) added++;
-        waiting.push(response);
-        waitingBytes += Number(request.Length);
-        // An error is told at once: clients stop sending when they see one.
-        if (response.ErrorString || waiting.length >= GROUP_OBJECTS || waitingBytes >= GROUP_BYTES)
-          await answer();
+        const behind = answers.add(response, Number(request.Length));
+        if (behind) await behind;
       }
-      await answer();
+      await answers.finish();
       services.log(`AddObjects(): ${added} of ${objects} are new objects`);
     } catch (thrown) {
       services.log(
@@ -112,6 +89,7 @@ export const addObjects: ChannelMethod = {
       );
       throw thrown;
     } finally {
+      await answers.settle();
       upload.close();
     }
     call.subject = `${objects} objects`;

@@ -101,17 +101,26 @@ export class DirectoryUpload implements ObjectUpload {
   }
 
   async commit(): Promise<void> {
-    const settled = this.#store.finds.settle();
-    if (settled) await settled;
+    // What is staged from now on belongs to the next commit.
     const group = [...this.#staged.values()];
-    if (group.length === 0) return;
     this.#staged = new Map();
     this.#busy++;
     try {
-      await commitObjects(this.#store, group, (slot) => this.#lease(slot));
+      await this.#settleFinds(group);
+      if (group.length > 0) await commitObjects(this.#store, group, (slot) => this.#lease(slot));
     } finally {
       this.#busy--;
       if (this.#closed) this.#letGo();
+    }
+  }
+
+  async #settleFinds(group: readonly StagedObject[]): Promise<void> {
+    try {
+      const settled = this.#store.finds.settle();
+      if (settled) await settled;
+    } catch (thrown) {
+      for (const { path, size } of group) this.#drop(path, size);
+      throw thrown;
     }
   }
 
