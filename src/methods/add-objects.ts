@@ -1,4 +1,5 @@
 import { asImageServerError, errorLine } from '../errors.ts';
+import { Turn } from '../store/turn.ts';
 import type { ObjectUpload } from '../store/types.ts';
 import {
   type AddObjectRequest,
@@ -45,9 +46,11 @@ async function putOne(
   const length = Number(request.Length);
   const expected = request.ExpectedHash ?? undefined;
   const rest = length > WHOLE ? new Remaining(channel, length) : undefined;
-  const data = rest ?? (await channel.take(length));
+  let data = rest ?? channel.take(length);
+  if (data instanceof Promise) data = await data;
   try {
-    const { hash, added } = await upload.put({ length, expected, data });
+    const putting = upload.put({ length, expected, data });
+    const { hash, added } = putting instanceof Promise ? await putting : putting;
     return { ErrorString: '', Hash: hash, Added: added };
   } catch (thrown) {
     await rest?.drain();
@@ -68,18 +71,22 @@ export const addObjects: ChannelMethod = {
     if (services.master) return services.master.injectObjects(services, channel, call);
     services.log(`AddObjects(${call.peer}) starting`);
     const upload = services.objects.upload();
+    const turn = new Turn();
     const answers = new Acknowledgements(channel, upload);
     let objects = 0;
     let added = 0;
     try {
       for (;;) {
-        const request = await channel.receive(Request);
+        const coming = channel.receive(Request);
+        const request = coming instanceof Promise ? await coming : coming;
         if (!request || request.Length === 0n) break;
         const response = await putOne(channel, upload, request);
         objects++;
         if (response.Added) added++;
         const behind = answers.add(response, Number(request.Length));
         if (behind) await behind;
+        // What has come already is taken without a wait: others get their turn.
+        if (turn.over()) await turn.next();
       }
       await answers.finish();
       services.log(`AddObjects(): ${added} of ${objects} are new objects`);

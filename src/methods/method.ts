@@ -133,15 +133,15 @@ export const GATHERED = 32 * 1024;
 
 /** What a channel method sees of its connection. */
 export interface Channel {
-  /** Next value from the client; undefined if it closed between values. */
-  receive<S extends Schema>(schema: S): Promise<ValueOf<S> | undefined>;
+  /** Next value from the client, at once if it is here already; undefined if the client closed between values. */
+  receive<S extends Schema>(schema: S): ValueOf<S> | undefined | Promise<ValueOf<S> | undefined>;
   /**
    * The next `length` raw bytes. Small runs come as one chunk. Each chunk is only valid until the next is asked for.
    * Must be consumed wholly; throws `unexpected EOF` if the client closes before.
    */
   bytes(length: number): AsyncIterable<Uint8Array>;
-  /** Like `bytes` for a run that fits in memory. */
-  take(length: number): Promise<Uint8Array>;
+  /** Like `bytes` for a run that fits in memory; at once if it is here already. */
+  take(length: number): Uint8Array | Promise<Uint8Array>;
   /** Buffered; resolves when more may be sent. */
   send<S extends Schema>(schema: S, value: ValueOf<S>): void | Promise<void>;
   write(data: Uint8Array): void | Promise<void>;

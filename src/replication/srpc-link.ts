@@ -67,7 +67,7 @@ async function guarded<T>(
   }
 }
 
-async function must<T>(coming: Promise<T | undefined>): Promise<T> {
+async function must<T>(coming: T | undefined | Promise<T | undefined>): Promise<T> {
   const value = await coming;
   if (value === undefined) throw lost();
   return value;
@@ -270,8 +270,8 @@ class SrpcUpload implements MasterUpload {
   write(chunk: Uint8Array): void | Promise<void> {
     return this.#channel.write(chunk);
   }
-  writeObject(object: Parameters<ClientChannel['sendFile']>[0]): Promise<void> {
-    return this.#channel.sendFile(object);
+  async writeObject(object: Parameters<ClientChannel['sendFile']>[0]): Promise<void> {
+    await this.#channel.sendFile(object);
   }
   async end(): Promise<void> {
     await this.#channel.send(AddObjectRequest, { Length: 0n, ExpectedHash: NO_HASH });

@@ -89,7 +89,8 @@ describe('calls', () => {
       expect(await channel.receive(CheckImageRequest)).toEqual({ ImageName: name });
     }
     client.close();
-    expect(await channel.receive(CheckImageRequest).catch(() => undefined)).toBeUndefined();
+    const next = async () => channel.receive(CheckImageRequest);
+    expect(await next().catch(() => undefined)).toBeUndefined();
     while (events.listeners > 0) await Bun.sleep(1);
   });
 

@@ -16,17 +16,18 @@ export { RemoteError } from './remote-error.ts';
 
 /** The two sides of one streaming call. */
 export interface ClientChannel {
-  /** The next value; undefined if the server closed between values. */
-  receive<S extends Schema>(schema: S): Promise<ValueOf<S> | undefined>;
+  /** The next value, at once if it is here already; undefined if the server closed between values. */
+  receive<S extends Schema>(schema: S): ValueOf<S> | undefined | Promise<ValueOf<S> | undefined>;
   /** Buffered; a promise, if one is returned, tells when more may be sent. */
   send<S extends Schema>(schema: S, value: ValueOf<S>): void | Promise<void>;
   write(data: Uint8Array): void | Promise<void>;
-  /** Sends `size` bytes of an open file from `offset`. */
-  sendFile(object: Pick<ObjectReader, 'fd' | 'size'>, offset?: number): Promise<void>;
+  /** Sends `size` bytes of an open file from `offset`; small ones are read and gathered at once. */
+  sendFile(object: Pick<ObjectReader, 'fd' | 'size'>, offset?: number): void | Promise<void>;
   flush(): Promise<void>;
   /** The next `length` raw bytes; each chunk is only valid until the next is asked for. */
   bytes(length: number): AsyncIterable<Uint8Array>;
-  take(length: number): Promise<Uint8Array>;
+  /** All of them in one piece, at once if they are here already. */
+  take(length: number): Uint8Array | Promise<Uint8Array>;
   /** A line of text, e.g. the status line: empty = success. */
   readLine(): Promise<string>;
   /** The raw source of gob messages, for values that stay encoded. */
@@ -179,13 +180,13 @@ class Client implements SrpcClient {
     const reader = this.#reader;
     const writer = this.#writer;
     return {
-      receive: async (schema) => decoder.decode(schema),
+      receive: (schema) => decoder.decode(schema),
       send: (schema, value) => writer.write(encoder.encode(schema, value)),
       write: (data) => writer.write(data),
-      sendFile: async (object, offset = 0) => writer.sendFile(object.fd, offset, object.size),
+      sendFile: (object, offset = 0) => writer.sendFile(object.fd, offset, object.size),
       flush: async () => writer.flush(),
       bytes: (length) => reader.bytes(length),
-      take: async (length) => reader.take(length),
+      take: (length) => reader.take(length),
       readLine: () => this.#line(),
       messages: reader,
       end: done,

@@ -20,7 +20,7 @@ import type { Services } from '../methods/services.ts';
 import { methods as allMethods } from '../methods/table.ts';
 import type { ImageFile, ObjectReader } from '../store/types.ts';
 import { goJsonChunks } from '../wire/json.ts';
-import type { Schema, StructSchema, ValueOf } from '../wire/schema.ts';
+import type { StructSchema } from '../wire/schema.ts';
 import { type Caller, type CallRecord, SrpcCall } from './call.ts';
 import { type Coder, type CoderName, makeCoder } from './coder.ts';
 import { Deadlines, Patience } from './deadlines.ts';
@@ -415,9 +415,9 @@ class Connection implements Caller {
     const reader = this.#reader;
     const writer = this.#writer;
     const channel: Channel = {
-      receive: async <S extends Schema>(schema: S): Promise<ValueOf<S> | undefined> => coder.receive(schema),
+      receive: (schema) => coder.receive(schema),
       bytes: (length) => reader.bytes(length),
-      take: async (length) => reader.take(length),
+      take: (length) => reader.take(length),
       send: (schema, value) => writer.write(coder.encode(schema, value)),
       write: (data) => writer.write(data),
       sendObject: async (object: ObjectReader) => writer.sendFile(object.fd, 0, object.size),

@@ -99,7 +99,7 @@ function leafOf(hash: string): number {
 function place(store: DirectoryObjectStore, staged: StagedObject): void {
   const { disk } = store.options;
   const path = store.pathOf(staged.hash);
-  const slot = staged.heals ? 0 : store.table.find(hashBytes(staged.hash));
+  const slot = staged.heals ? 0 : store.table.findText(staged.hash);
   if (slot !== 0 && store.table.isPresent(slot)) {
     // Somebody else has committed the same object meanwhile.
     disk.unlink(staged.path);

@@ -137,7 +137,7 @@ describe('an upload', () => {
   ])('of %s is refused and leaves nothing', (_what, { length, expected, data }, code, message) =>
     withObjectStore(async (fixture) => {
       const upload = fixture.store.upload();
-      const put = upload.put({ length, expected, data: data() });
+      const put = (async () => upload.put({ length, expected, data: data() }))();
       expect(await codeOf(put)).toBe(code);
       expect(await put.catch((thrown) => thrown.message)).toBe(message);
       await upload.commit();
@@ -329,7 +329,7 @@ describe('space', () => {
         const upload = store.upload();
         const put = (length: number, data: Uint8Array | AsyncIterable<Uint8Array>) =>
           upload.put({ length, expected: undefined, data });
-        expect(await codeOf(put(901, Buffer.alloc(901)))).toBe('NO_SPACE');
+        expect(await codeOf(() => put(901, Buffer.alloc(901)))).toBe('NO_SPACE');
         const { promise: rest, resolve } = Promise.withResolvers<void>();
         const slow = async function* () {
           yield Buffer.alloc(100);
@@ -337,8 +337,8 @@ describe('space', () => {
           yield Buffer.alloc(400);
         };
         const first = put(500, slow());
-        expect(await codeOf(put(401, Buffer.alloc(401)))).toBe('NO_SPACE');
-        expect(await codeOf(put(400, Buffer.alloc(400)))).toBe('no error');
+        expect(await codeOf(() => put(401, Buffer.alloc(401)))).toBe('NO_SPACE');
+        expect(await codeOf(() => put(400, Buffer.alloc(400)))).toBe('no error');
         resolve();
         await first;
         upload.close();
@@ -364,7 +364,7 @@ describe('space', () => {
         state.free = 600;
         clock.now += 1000;
         expect(
-          await codeOf(upload.put({ length: 400, expected: undefined, data: Buffer.alloc(400, 3) })),
+          await codeOf(() => upload.put({ length: 400, expected: undefined, data: Buffer.alloc(400, 3) })),
         ).toBe('no error');
         resolve();
         await first;
@@ -389,7 +389,9 @@ describe('space', () => {
               state.free -= MIB;
             }
           };
-          const code = await codeOf(upload.put({ length: undefined, expected: undefined, data: data() }));
+          const code = await codeOf(() =>
+            upload.put({ length: undefined, expected: undefined, data: data() }),
+          );
           upload.close();
           state.free = 60 * MIB;
           fixture.clock.now += 1000;

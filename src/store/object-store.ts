@@ -102,11 +102,7 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   temporaryPath(): string {
-    return join(
-      this.options.directory,
-      TEMPORARY,
-      `${this.options.now().toString(36)}-${++this.#temporaries}`,
-    );
+    return `${this.options.directory}/${TEMPORARY}/${this.options.now().toString(36)}-${++this.#temporaries}`;
   }
 
   /** Slot of an object that is here, or 0; looks at the disk if it is not known. */

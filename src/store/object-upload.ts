@@ -40,7 +40,7 @@ export class DirectoryUpload implements ObjectUpload {
     this.#store = store;
   }
 
-  async put(source: ObjectSource): Promise<PutResult> {
+  put(source: ObjectSource): PutResult | Promise<PutResult> {
     const { data } = source;
     const length = data instanceof Uint8Array ? (source.length ?? data.length) : source.length;
     if (this.#closed) throw new ImageServerError('CANCELLED', 'upload is closed');
@@ -50,19 +50,32 @@ export class DirectoryUpload implements ObjectUpload {
     }
     const room = new Room(this.#store.options.space);
     const announced = room.announce(length);
-    if (announced) await announced;
+    if (announced) return announced.then(() => this.#put(source, room));
+    return this.#put(source, room);
+  }
+
+  /** Gives the room back when it is done. */
+  #put(source: ObjectSource, room: Room): PutResult | Promise<PutResult> {
     this.#busy++;
-    try {
-      if (!(data instanceof Uint8Array)) return await this.#putStream(source, data, room);
-      if (data.length !== length) throw unexpectedEnd();
-      return length <= SMALL
-        ? await this.#putSmall(source, data)
-        : await this.#putStream(source, [data], room);
-    } finally {
+    const finish = () => {
       room.end();
       this.#busy--;
       if (this.#closed) this.#letGo();
+    };
+    let putting: PutResult | Promise<PutResult>;
+    try {
+      const { data } = source;
+      if (!(data instanceof Uint8Array)) putting = this.#putStream(source, data, room);
+      else if (data.length !== (source.length ?? data.length)) throw unexpectedEnd();
+      else if (data.length <= SMALL) putting = this.#putSmall(source, data);
+      else putting = this.#putStream(source, [data], room);
+    } catch (thrown) {
+      finish();
+      throw thrown;
     }
+    if (putting instanceof Promise) return putting.finally(finish);
+    finish();
+    return putting;
   }
 
   hold(hashes: readonly Hash[]): void {
@@ -155,7 +168,7 @@ export class DirectoryUpload implements ObjectUpload {
     }
   }
 
-  async #putSmall(source: ObjectSource, bytes: Uint8Array): Promise<PutResult> {
+  #putSmall(source: ObjectSource, bytes: Uint8Array): PutResult | Promise<PutResult> {
     const { disk } = this.#store.options;
     const hash = Bun.SHA512.hash(bytes, 'hex');
     checkExpected(hash, source.expected);
@@ -175,7 +188,8 @@ export class DirectoryUpload implements ObjectUpload {
       throw thrown;
     }
     disk.close(fd);
-    return this.#stage({ hash, size: bytes.length, path, synced: false, heals: slot !== 0 }, slot);
+    const staged = { hash, size: bytes.length, path, synced: false, heals: slot !== 0 };
+    return slot === 0 ? this.#stage(staged) : this.#replace(staged);
   }
 
   async #putStream(
@@ -214,7 +228,8 @@ export class DirectoryUpload implements ObjectUpload {
           return this.#already(hash, slot);
         }
       }
-      return await this.#stage({ hash, size: received, path, synced: true, heals: slot !== 0 }, slot);
+      const staged = { hash, size: received, path, synced: true, heals: slot !== 0 };
+      return slot === 0 ? this.#stage(staged) : await this.#replace(staged);
     } catch (thrown) {
       incoming.abandon();
       throw thrown;
@@ -226,16 +241,18 @@ export class DirectoryUpload implements ObjectUpload {
     return { hash, added: false };
   }
 
-  /** `slot`: the object is here already but its file has other contents. */
-  async #stage(staged: StagedObject, slot: number): Promise<PutResult> {
-    if (slot !== 0) {
-      try {
-        await this.#checkDamaged(staged);
-      } catch (thrown) {
-        this.#drop(staged.path, staged.size);
-        throw thrown;
-      }
+  /** The object is here already but its file has other contents. */
+  async #replace(staged: StagedObject): Promise<PutResult> {
+    try {
+      await this.#checkDamaged(staged);
+    } catch (thrown) {
+      this.#drop(staged.path, staged.size);
+      throw thrown;
     }
+    return this.#stage(staged);
+  }
+
+  #stage(staged: StagedObject): PutResult {
     this.#staged.set(staged.hash, staged);
     return { hash: staged.hash, added: true };
   }

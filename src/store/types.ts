@@ -48,7 +48,7 @@ export interface ObjectSource {
  */
 export interface ObjectUpload {
   /** Hashes, checks and stages one object. Throws HASH_MISMATCH, COLLISION, NO_SPACE, TOO_LARGE, INVALID_REQUEST. */
-  put(source: ObjectSource): Promise<PutResult>;
+  put(source: ObjectSource): PutResult | Promise<PutResult>;
   /** Group commit: makes everything put so far durable and visible. */
   commit(): Promise<void>;
   /** Leases objects that are here already, until `close()`: pending replications, images about to be added. */

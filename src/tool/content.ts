@@ -19,6 +19,8 @@ export type Content = {
 );
 
 const PIECE = 1024 * 1024;
+/** Files up to this size are kept in memory when they are hashed, and not read again to be sent. */
+const KEPT = 16 * 1024;
 /** Files up to this size are read and hashed at once: handing them to another thread would take longer. */
 const SMALL = 64 * 1024;
 /** Files up to this size are hashed by other threads, whole. */
@@ -58,10 +60,36 @@ function breathe(): Promise<void> {
 }
 
 /**
- * Hashes the whole of a file of the given size, without following a symbolic link; `onBytes` is told of progress.
- * Throws CONFLICT if the file is not what it was.
+ * Hashes the whole of a file of the given size, without following a symbolic link; `onBytes` is told of progress. Small
+ * files are dealt with at once. Throws CONFLICT if the file is not what it was.
  */
-export async function hashFile(
+export function hashFile(
+  file: string | Buffer,
+  size: number,
+  onBytes: (bytes: number) => void,
+): Content | Promise<Content> {
+  if (size > KEPT) return hashRange(file, size, onBytes);
+  const bytes = readSmall(file, size);
+  onBytes(size);
+  return { hash: Bun.SHA512.hash(bytes, 'hex'), size, bytes };
+}
+
+function readSmall(file: string | Buffer, size: number): Buffer {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const before = fstatSync(fd);
+    if (before.size !== size) throw changed(file);
+    const bytes = Buffer.allocUnsafe(size);
+    fill(fd, bytes, 0, file);
+    const after = fstatSync(fd);
+    if (after.size !== size || after.mtimeMs !== before.mtimeMs) throw changed(file);
+    return bytes;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function hashRange(
   file: string | Buffer,
   size: number,
   onBytes: (bytes: number) => void,
@@ -108,17 +136,21 @@ export function rangeContent(
 }
 
 /** Opens the file of a content for the time of `work`. Throws CONFLICT if it is not what was hashed. */
-export async function withFile<T>(
+export function withFile(
   content: Extract<Content, { file: unknown }>,
-  work: (fd: number) => Promise<T>,
-): Promise<T> {
+  work: (fd: number) => void | Promise<void>,
+): void | Promise<void> {
   const fd = openSync(content.file, 'r');
+  let working: void | Promise<void>;
   try {
     if (!isSame(content.stamp, stampOf(fd))) throw changed(content.file);
-    return await work(fd);
-  } finally {
+    working = work(fd);
+  } catch (error) {
     closeSync(fd);
+    throw error;
   }
+  if (working) return working.finally(() => closeSync(fd));
+  closeSync(fd);
 }
 
 /** The error for a content whose bytes were others when they were sent. */

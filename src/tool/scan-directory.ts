@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { PathFilter } from '../image/filter.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../image/mode.ts';
 import { countTree } from '../image/tree.ts';
+import { Turn } from '../store/turn.ts';
 import type {
   DirectoryEntry,
   DirectoryInode,
@@ -98,13 +99,17 @@ async function hashAll(
   );
   let next = 0;
   let failed = false;
+  const turn = new Turn();
   const worker = async () => {
     while (next < files.length && !failed) {
       const { file, inode } = files[next++] as Unhashed;
       try {
-        const content = await hashFile(file, Number(inode.Size), (bytes) => task?.add(bytes));
+        const hashing = hashFile(file, Number(inode.Size), (bytes) => task?.add(bytes));
+        const content = hashing instanceof Promise ? await hashing : hashing;
         inode.Hash = content.hash;
-        await sink(content);
+        const taking = sink(content);
+        if (taking) await taking;
+        if (turn.over()) await turn.next();
       } catch (error) {
         failed = true;
         throw error;

@@ -47,7 +47,8 @@ class UploadCall {
     for (;;) {
       while (this.#answered < this.#sent.length) {
         const content = this.#sent[this.#answered] as Content;
-        const answer = await this.channel.receiveSometime(AddObjectResponse);
+        const coming = this.channel.receiveSometime(AddObjectResponse);
+        const answer = coming instanceof Promise ? await coming : coming;
         if (!answer) throw new ImageServerError('UNAVAILABLE', 'EOF');
         if (answer.ErrorString) throw refusal(answer.ErrorString, content);
         if (answer.Hash !== content.hash)
@@ -65,15 +66,16 @@ class UploadCall {
     try {
       for (const content of contents) {
         if (this.#failure !== undefined) throw this.#failure;
-        this.#sent.push('bytes' in content ? { ...content, bytes: NOTHING } : content);
-        await this.channel.send(AddObjectRequest, {
-          Length: BigInt(content.size),
-          ExpectedHash: content.hash,
-        });
-        if ('bytes' in content) await this.channel.write(content.bytes);
-        else
-          await withFile(content, (fd) => this.channel.sendFile({ fd, size: content.size }, content.offset));
-        this.task.add(content.size);
+        const { hash, size } = content;
+        this.#sent.push('bytes' in content ? { hash, size, bytes: NOTHING } : content);
+        const asking = this.channel.send(AddObjectRequest, { Length: BigInt(size), ExpectedHash: hash });
+        if (asking) await asking;
+        const sending =
+          'bytes' in content
+            ? this.channel.write(content.bytes)
+            : withFile(content, (fd) => this.channel.sendFile({ fd, size }, content.offset));
+        if (sending) await sending;
+        this.task.add(size);
         this.#wake?.();
       }
       await this.channel.flush();
@@ -123,8 +125,8 @@ export class Uploader {
 
   constructor(readonly context: Context) {}
 
-  /** Resolves when the next content may come. Throws what went wrong with earlier ones. */
-  async add(content: Content): Promise<void> {
+  /** A promise, if one is returned, tells when the next content may come. Throws what went wrong with earlier ones. */
+  add(content: Content): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (content.size === 0 || this.#seen.has(content.hash)) return;
     this.#seen.add(content.hash);
@@ -132,7 +134,7 @@ export class Uploader {
     this.#bytes += content.size;
     if ('bytes' in content) this.#memory += content.size;
     if (this.#batch.length >= BATCH_OBJECTS || this.#bytes >= BATCH_BYTES || this.#memory >= BATCH_MEMORY)
-      await this.#dispatch();
+      return this.#dispatch();
   }
 
   /** Resolves when everything that was added so far is sent or known to the server. */

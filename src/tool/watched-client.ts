@@ -9,7 +9,7 @@ const SEND_PIECE = 8 * 1024 * 1024;
 
 export interface WatchedChannel extends ClientChannel {
   /** As `receive`, but the server may take its time: it owes nothing yet. */
-  receiveSometime<S extends Schema>(schema: S): Promise<ValueOf<S> | undefined>;
+  receiveSometime<S extends Schema>(schema: S): ValueOf<S> | undefined | Promise<ValueOf<S> | undefined>;
 }
 
 export class WatchedClient implements SrpcClient {
@@ -41,19 +41,21 @@ export class WatchedClient implements SrpcClient {
   }
   async open(method: string): Promise<WatchedChannel> {
     const channel = await this.watch(this.client.open(method));
-    const within = <T>(work: Promise<T>) => this.watch(work);
+    const within = <T>(work: T | Promise<T>) => (work instanceof Promise ? this.watch(work) : work);
     return {
       receive: <S extends Schema>(schema: S) => within(channel.receive(schema)),
       receiveSometime: <S extends Schema>(schema: S) => channel.receive(schema),
-      send: (schema, value) => settle(channel.send(schema, value), within),
-      write: (data) => settle(channel.write(data), within),
-      async sendFile(object, offset = 0) {
-        for (let at = 0; at < object.size; at += SEND_PIECE)
-          await within(
-            channel.sendFile({ fd: object.fd, size: Math.min(SEND_PIECE, object.size - at) }, offset + at),
-          );
+      send: (schema, value) => within(channel.send(schema, value)),
+      write: (data) => within(channel.write(data)),
+      sendFile({ fd, size }, offset = 0) {
+        const send = (at: number) =>
+          within(channel.sendFile({ fd, size: Math.min(SEND_PIECE, size - at) }, offset + at));
+        if (size <= SEND_PIECE) return send(0);
+        return (async () => {
+          for (let at = 0; at < size; at += SEND_PIECE) await send(at);
+        })();
       },
-      flush: () => within(channel.flush()),
+      flush: async () => within(channel.flush()),
       async *bytes(length) {
         const pieces = channel.bytes(length)[Symbol.asyncIterator]();
         for (;;) {
@@ -63,7 +65,7 @@ export class WatchedClient implements SrpcClient {
         }
       },
       take: (length) => within(channel.take(length)),
-      readLine: () => within(channel.readLine()),
+      readLine: async () => within(channel.readLine()),
       messages: channel.messages,
       end: () => channel.end(),
     };
@@ -92,11 +94,4 @@ export class WatchedClient implements SrpcClient {
       clearTimeout(timer);
     }
   }
-}
-
-function settle(
-  work: void | Promise<void>,
-  within: (work: Promise<void>) => Promise<void>,
-): void | Promise<void> {
-  return work instanceof Promise ? within(work) : undefined;
 }
