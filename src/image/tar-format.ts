@@ -134,78 +134,99 @@ export function applyPax(member: TarMember, pax: ReadonlyMap<string, Buffer>): T
   };
 }
 
-function octal(value: bigint | number, width: number): string | undefined {
-  const digits = value.toString(8);
-  return value >= 0 && digits.length < width ? digits.padStart(width - 1, '0') : undefined;
+/** Whether a field of so many bytes holds the number as octal digits and a zero byte. */
+function fits(value: bigint | number, width: number): boolean {
+  return value >= 0 && value < 8 ** (width - 1);
 }
 
-function headerBlock(name: Buffer, member: TarMember, type: string): Buffer {
-  const block = Buffer.alloc(BLOCK);
-  name.copy(block, 0, 0, 100);
-  const put = (value: bigint | number, at: number, width: number) =>
-    block.write(octal(value, width) ?? '0', at, 'latin1');
-  put(member.mode & 0o7777, 100, 8);
-  put(member.uid, 108, 8);
-  put(member.gid, 116, 8);
-  put(member.size, 124, 12);
-  put(member.seconds, 136, 12);
-  block.write(type, 156, 'latin1');
-  member.link.copy(block, 157, 0, 100);
-  block.write('ustar\x0000', 257, 'latin1');
-  put(member.major, 329, 8);
-  put(member.minor, 337, 8);
+/** Digits are reckoned, not formatted: text would cost more than all the rest of a header. */
+function putOctal(block: Buffer, value: bigint | number, at: number, width: number): void {
+  let rest = fits(value, width) ? Number(value) : 0;
+  for (let index = at + width - 2; index >= at; index--) {
+    const next = Math.floor(rest / 8);
+    block[index] = 48 + rest - next * 8;
+    rest = next;
+  }
+}
+
+/** Fills a block of zeros. */
+function putHeader(block: Buffer, member: TarMember): void {
+  block.set(member.name.length > 100 ? member.name.subarray(0, 100) : member.name, 0);
+  putOctal(block, member.mode & 0o7777, 100, 8);
+  putOctal(block, member.uid, 108, 8);
+  putOctal(block, member.gid, 116, 8);
+  putOctal(block, member.size, 124, 12);
+  putOctal(block, member.seconds, 136, 12);
+  block[156] = member.type.charCodeAt(0);
+  if (member.link.length > 0) member.link.copy(block, 157, 0, 100);
+  block.set(USTAR, 257);
+  putOctal(block, member.major, 329, 8);
+  putOctal(block, member.minor, 337, 8);
   block.fill(32, 148, 156);
   let sum = 0;
   // By index: an iterator would cost more than all the rest of a header.
   for (let index = 0; index < BLOCK; index++) sum += block[index] as number;
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  return block;
+  putOctal(block, sum, 148, 7);
+  block[154] = 0;
 }
 
+const USTAR = Buffer.from('ustar\x0000', 'latin1');
+const PAX_NAME = Buffer.from('PaxHeaders');
+const NONE = Buffer.alloc(0);
+const ZEROS = Buffer.alloc(BLOCK);
+
+/** Zeros that fill the last block of so many bytes. */
 export function padding(size: number): Buffer {
-  return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+  return ZEROS.subarray(0, paddingLength(size));
+}
+function paddingLength(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
+}
+
+/** What the plain form of a header cannot hold; one character is one byte. */
+function paxRecords(member: TarMember): string {
+  let records = '';
+  const record = (key: string, value: string) => {
+    const body = ` ${key}=${value}\n`;
+    let length = body.length + 1;
+    while (String(length).length + body.length !== length) length = String(length).length + body.length;
+    records += `${length}${body}`;
+  };
+  if (member.name.length > 100) record('path', member.name.toString('latin1'));
+  if (member.link.length > 100) record('linkpath', member.link.toString('latin1'));
+  if (!fits(member.size, 12)) record('size', String(member.size));
+  if (!fits(member.uid, 8)) record('uid', String(member.uid));
+  if (!fits(member.gid, 8)) record('gid', String(member.gid));
+  if (member.nanoseconds !== 0 || !fits(member.seconds, 12)) record('mtime', paxTimeText(member));
+  return records;
+}
+
+function paxTimeText({ seconds, nanoseconds }: TarMember): string {
+  if (seconds >= 0n) return `${seconds}.${String(nanoseconds).padStart(9, '0')}`;
+  const before = -(seconds * 1_000_000_000n + BigInt(nanoseconds));
+  return `-${before / 1_000_000_000n}.${String(before % 1_000_000_000n).padStart(9, '0')}`;
 }
 
 /** The header of a member, preceded by a PAX one where the plain form cannot hold it. */
 export function formatHeader(member: TarMember): Buffer {
-  const records: Buffer[] = [];
-  const record = (key: string, value: Buffer | string) => {
-    const body = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value as Buffer), Buffer.from('\n')]);
-    let length = body.length + 1;
-    while (String(length).length + body.length !== length) length = String(length).length + body.length;
-    records.push(Buffer.from(String(length)), body);
-  };
-  if (member.name.length > 100) record('path', member.name);
-  if (member.link.length > 100) record('linkpath', member.link);
-  if (octal(member.size, 12) === undefined) record('size', String(member.size));
-  if (octal(member.uid, 8) === undefined) record('uid', String(member.uid));
-  if (octal(member.gid, 8) === undefined) record('gid', String(member.gid));
-  if (member.nanoseconds !== 0 || octal(member.seconds, 12) === undefined) {
-    const nanos = member.seconds * 1_000_000_000n + BigInt(member.nanoseconds);
-    const size = nanos < 0n ? -nanos : nanos;
-    record(
-      'mtime',
-      `${nanos < 0n ? '-' : ''}${size / 1_000_000_000n}.${String(size % 1_000_000_000n).padStart(9, '0')}`,
-    );
-  }
-  const plain = headerBlock(member.name, member, member.type);
-  if (records.length === 0) return plain;
-  const data = Buffer.concat(records);
-  const none = {
-    ...member,
+  const records = paxRecords(member);
+  const before = records === '' ? 0 : BLOCK + records.length + paddingLength(records.length);
+  const bytes = Buffer.allocUnsafe(before + BLOCK).fill(0);
+  putHeader(before === 0 ? bytes : bytes.subarray(before), member);
+  if (before === 0) return bytes;
+  putHeader(bytes.subarray(0, BLOCK), {
+    name: PAX_NAME,
+    type: 'x',
     mode: 0o644,
     uid: 0,
     gid: 0,
+    size: records.length,
     seconds: 0n,
-    size: data.length,
-    link: Buffer.alloc(0),
+    nanoseconds: 0,
+    link: NONE,
     major: 0,
     minor: 0,
-  };
-  return Buffer.concat([
-    headerBlock(Buffer.from('PaxHeaders'), none, 'x'),
-    data,
-    padding(data.length),
-    plain,
-  ]);
+  });
+  bytes.write(records, BLOCK, 'latin1');
+  return bytes;
 }

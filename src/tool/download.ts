@@ -1,6 +1,7 @@
 /** Downloads of objects: many in one call, each verified against its hash. */
 import { ImageServerError } from '../errors.ts';
 import type { ClientChannel, SrpcClient } from '../srpc/client.ts';
+import { SLICE, streamHash } from '../store/stream-hash.ts';
 import { GetObjectsRequest, GetObjectsResponse } from '../wire/messages/objectserver.ts';
 import type { Progress } from './progress.ts';
 
@@ -16,7 +17,10 @@ export interface WantedObject {
   readonly size: number;
 }
 
-/** Where an object goes; `write` gets its bytes in order, `done` is called when they are complete and verified. */
+/**
+ * Where an object goes; `write` gets its bytes in order, `done` is called when they are complete and verified. A small
+ * object's is made when the object is here.
+ */
 export interface ObjectSink {
   /** The bytes are only valid until it is done. */
   write(bytes: Uint8Array): void | Promise<void>;
@@ -54,9 +58,14 @@ export async function downloadObjects(
         batch.push(next);
         bytes += next.size;
       }
-      await fetchBatch(client, batch, async (channel, object, index) => {
-        await receive(channel, object, sinkFor(object, first + index), (length) => task?.add(length));
-      });
+      await fetchBatch(client, batch, (channel, object, index) =>
+        receive(
+          channel,
+          object,
+          () => sinkFor(object, first + index),
+          (length) => task?.add(length),
+        ),
+      );
     }
   } finally {
     task?.end();
@@ -66,7 +75,7 @@ export async function downloadObjects(
 async function fetchBatch(
   client: SrpcClient,
   batch: readonly WantedObject[],
-  take: (channel: ClientChannel, object: WantedObject, index: number) => Promise<void>,
+  take: (channel: ClientChannel, object: WantedObject, index: number) => void | Promise<void>,
 ): Promise<void> {
   const channel = await client.open('ObjectServer.GetObjects');
   await channel.send(GetObjectsRequest, { Exclusive: false, Hashes: batch.map((one) => one.hash) });
@@ -76,8 +85,9 @@ async function fetchBatch(
   if (reply.ResponseString) throw new ImageServerError('OBJECT_NOT_FOUND', reply.ResponseString);
   try {
     for (const [index, object] of batch.entries()) {
-      if (reply.ObjectSizes[index] !== BigInt(object.size)) throw corrupt(object.hash, 'mismatched lengths');
-      await take(channel, object, index);
+      if (Number(reply.ObjectSizes[index]) !== object.size) throw corrupt(object.hash, 'mismatched lengths');
+      const taking = take(channel, object, index);
+      if (taking) await taking;
     }
   } catch (error) {
     // What is still under way would be taken for answers to the next call.
@@ -87,33 +97,60 @@ async function fetchBatch(
   channel.end();
 }
 
-async function receive(
+/** A small object is handed over when it is here and verified, without a wait if it has come already. */
+function receive(
+  channel: ClientChannel,
+  object: WantedObject,
+  sinkFor: () => ObjectSink,
+  onBytes: (length: number) => void,
+): void | Promise<void> {
+  const { hash, size } = object;
+  if (size > SMALL) return receiveBig(channel, object, sinkFor(), onBytes);
+  const hand = (bytes: Uint8Array): void | Promise<void> => {
+    if (Bun.SHA512.hash(bytes, 'hex') !== hash) throw corrupt(hash, 'came with other contents');
+    onBytes(size);
+    return handOver(bytes, sinkFor());
+  };
+  const bytes = channel.take(size);
+  return bytes instanceof Promise ? bytes.then(hand) : hand(bytes);
+}
+
+function handOver(bytes: Uint8Array, sink: ObjectSink): void | Promise<void> {
+  const failed = (error: unknown): never => {
+    sink.failed?.();
+    throw error;
+  };
+  try {
+    const writing = sink.write(bytes);
+    const finishing = writing ? writing.then(() => sink.done()) : sink.done();
+    return finishing?.catch(failed);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** Hashed on another thread, if it is big enough for that, while more is received and written. */
+async function receiveBig(
   channel: ClientChannel,
   { hash, size }: WantedObject,
   sink: ObjectSink,
   onBytes: (length: number) => void,
 ): Promise<void> {
+  const hasher = streamHash(size);
   try {
-    if (size <= SMALL) {
-      const bytes = await channel.take(size);
-      if (Bun.CryptoHasher.hash('sha512', bytes, 'hex') !== hash)
-        throw corrupt(hash, 'came with other contents');
-      const writing = sink.write(bytes);
-      if (writing) await writing;
-      onBytes(size);
-    } else {
-      const hasher = new Bun.CryptoHasher('sha512');
-      for await (const piece of channel.bytes(size)) {
-        hasher.update(piece);
-        const writing = sink.write(piece);
-        if (writing) await writing;
-        onBytes(piece.length);
+    for await (const piece of channel.bytes(size)) {
+      for (let at = 0; at < piece.length; at += SLICE) {
+        const hashing = hasher.update(piece.subarray(at, at + SLICE));
+        if (hashing) await hashing;
       }
-      if (hasher.digest('hex') !== hash) throw corrupt(hash, 'came with other contents');
+      const writing = sink.write(piece);
+      if (writing) await writing;
+      onBytes(piece.length);
     }
-    const finishing = sink.done();
-    if (finishing) await finishing;
+    if ((await hasher.digest()) !== hash) throw corrupt(hash, 'came with other contents');
+    await sink.done();
   } catch (error) {
+    hasher.abandon();
     sink.failed?.();
     throw error;
   }

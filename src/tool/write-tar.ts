@@ -21,20 +21,22 @@ class Gatherer {
   constructor(readonly sink: Sink) {}
 
   write(bytes: Uint8Array): void | Promise<void> {
-    if (this.#filled + bytes.length > GATHER) return this.#writeThrough(bytes);
+    if (this.#filled + bytes.length <= GATHER) return this.#keep(bytes);
+    const flushing = this.flush();
+    return flushing ? flushing.then(() => this.#begin(bytes)) : this.#begin(bytes);
+  }
+  #begin(bytes: Uint8Array): void | Promise<void> {
+    return bytes.length > GATHER / 2 ? this.sink(bytes) : this.#keep(bytes);
+  }
+  #keep(bytes: Uint8Array): void {
     this.#buffer.set(bytes, this.#filled);
     this.#filled += bytes.length;
   }
-  async #writeThrough(bytes: Uint8Array): Promise<void> {
-    await this.flush();
-    if (bytes.length > GATHER / 2) await this.sink(bytes);
-    else await this.write(bytes);
-  }
-  async flush(): Promise<void> {
+  flush(): void | Promise<void> {
     if (this.#filled === 0) return;
     const part = this.#buffer.subarray(0, this.#filled);
-    await this.sink(part);
     this.#filled = 0;
+    return this.sink(part);
   }
 }
 
@@ -43,17 +45,18 @@ export async function writeTar(context: Context, tree: FileSystem, sink: Sink): 
   checkEntryNames(tree);
   const out = new Gatherer(sink);
   const members = tarMembers(tree);
-  /** Writes members until one whose contents come from the server; undefined at the end. */
-  const untilObject = async (): Promise<ArchiveMember | undefined> => {
+  /** Writes members until one whose contents come from the server, or the end. */
+  const untilObject = (): void | Promise<void> => {
     for (;;) {
       const { done, value } = members.next();
-      if (done) return undefined;
-      if (value.inode.Kind === 'computed' && value.member.type !== HARD_LINK) {
-        await writeComputed(context.flags.computedFilesRoot, value, out);
-        continue;
-      }
-      await out.write(formatHeader(value.member));
-      if (value.member.size > 0) return value;
+      if (done) return;
+      const computed = value.inode.Kind === 'computed' && value.member.type !== HARD_LINK;
+      const writing = computed
+        ? writeComputed(context.flags.computedFilesRoot, value, out)
+        : out.write(formatHeader(value.member));
+      const found = !computed && value.member.size > 0;
+      if (writing) return found ? writing : writing.then(untilObject);
+      if (found) return;
     }
   };
   const objects: { hash: string; size: number }[] = [];
@@ -69,9 +72,9 @@ export async function writeTar(context: Context, tree: FileSystem, sink: Sink): 
     objects,
     ({ size }) => ({
       write: (bytes) => out.write(bytes),
-      async done() {
-        await out.write(padding(size));
-        await untilObject();
+      done() {
+        const padded = out.write(padding(size));
+        return padded ? padded.then(untilObject) : untilObject();
       },
     }),
     context.progress,
