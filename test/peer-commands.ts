@@ -1,6 +1,6 @@
 /** The command lines on which the original's tools and ours are compared, and the files they work with. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeImage } from '../src/wire/encoded-image.ts';
 import { encodeOnce } from '../src/wire/gob/encoder.ts';
@@ -30,6 +30,13 @@ export function makeFixtures(directory: string): void {
   makeTree(at('t2'));
   text('t2/etc/hostname', 'another host\n');
   text('t2/etc/added', 'new here\n');
+  makeTree(at('patched'));
+  execFileSync('cp', ['-a', at('t2'), at('patched2')]);
+  text('patched/etc/hostname', 'another host\n');
+  text('patched/etc/extra', 'not in the image\n');
+  text('patched/odd/left-alone', 'filtered\n');
+  rmSync(at('patched/etc/passwd'));
+  for (const path of ['filtered/odd', 'filtered/tmp']) mkdirSync(at(path), { recursive: true });
   for (const path of ['layer/etc', 'layer2/etc', 'layer3/etc/hostname', 'bare', 'zero', 'bulk/etc'])
     mkdirSync(at(path), { recursive: true });
   text('layer/etc/hostname', 'layered\n');
@@ -312,6 +319,54 @@ export const STEPS: readonly Step[] = [
   `),
 ];
 
+/** Commands that only the original's tool has, in this order; the machine it takes a snapshot of is `SUB`. */
+export const SUB = '127.0.0.1';
+export const ORIGINAL_STEPS: readonly Step[] = [
+  ...lines(`
+    mkdir own
+    add own/full t1 filter triggers
+    add own/sparse t1 '' ''
+  `),
+  { ...makes('patched', 'patch-directory own/full patched'), sorted: true },
+  { ...makes('patched', '-logDebugLevel=1 patch-directory own/full patched'), sorted: true },
+  { ...makes('patched2', 'patch-directory own/sparse patched2'), sorted: true },
+  ...lines(`
+    patch-directory own/none patched
+    patch-directory own/full no-directory
+    scan-filtered-files own/full t1
+    -scanExcludeList= scan-filtered-files own/full t1
+    -scanExcludeList=/odd/h.* -logDebugLevel=1 scan-filtered-files own/full t1
+    scan-filtered-files own/none t1
+    scan-filtered-files own/full no-directory
+    copy-filtered-files own/none t1 filtered
+    -scanExcludeList= copy-filtered-files own/full t1 bare
+  `),
+  makes('filtered', '-scanExcludeList= copy-filtered-files own/full t1 filtered'),
+  ...lines(`make-raw-image own/none raw`),
+];
+
+export const SUB_STEPS: readonly Step[] = [
+  ...lines(`
+    -releaseNotes=notes adds own/sub ${SUB} filter triggers
+    adds own/sub-sparse ${SUB} '' ''
+    -deleteFilter=filter adds own/sub-cut ${SUB} empty ''
+    -computedFiles=computed adds own/sub-computed ${SUB} empty ''
+    -expiresIn=1h adds own/sub-expiring ${SUB} empty ''
+    adds own/sub ${SUB} filter ''
+    adds own/sub-none ${SUB} none ''
+    adds nodir/sub ${SUB} empty ''
+    -requiredPaths=/nope:f adds own/sub-required ${SUB} empty ''
+    list
+    listunrefobj
+    show own/sub
+    show own/sub-cut
+    show own/sub-computed
+    get-archive-data own/sub -
+    diff diff s:${SUB} own/sub-sparse
+  `),
+  makes('sub.tar', 'tar own/sub-sparse sub.tar'),
+];
+
 interface Answer {
   readonly status?: number;
   readonly stdout?: string;
@@ -330,6 +385,10 @@ const noDirectory = (doing: string): Difference => ({
 export const SERVER_DIFFERENCES: Readonly<Record<string, Difference>> = {
   "add nodir/img t1 filter ''": noDirectory('adding image: "nodir/img"'),
   'copy nodir/x base/img.9': noDirectory('copying image'),
+  [`adds nodir/sub ${SUB} empty ''`]: {
+    ...noDirectory(''),
+    stderr: 'Error adding image: "nodir/sub"\tremote error: no metadata for: "nodir"\n',
+  },
 };
 
 /** What our tool does differently with any server, and why. */

@@ -12,13 +12,16 @@ import {
   IMPROVED,
   MISTAKES,
   makeFixtures,
+  ORIGINAL_STEPS,
   SERVER_DIFFERENCES,
   STEPS,
   type Step,
+  SUB_STEPS,
   TOOL_DIFFERENCES,
 } from './peer-commands.ts';
 import { Node, PEER_DIRECTORY } from './replication-lab.ts';
 import { programCommand, runProgram, startServer } from './server.ts';
+import { canRunSub, Sub } from './sub.ts';
 import { describeTree, isRoot } from './tool-tree.ts';
 
 type Side = 'original' | 'ours';
@@ -32,6 +35,7 @@ interface Outcome {
 const place = mkdtempSync(join(tmpdir(), 'tool-peers-'));
 /** Seconds; what is younger was made by a command. */
 let started = 0;
+const sortedLines = (text: string) => text.split('\n').sort().join('\n');
 const NONE: Difference = { why: '' };
 
 class Pair {
@@ -58,8 +62,8 @@ class Pair {
     );
     return {
       status,
-      stdout: this.neutral(step.sorted ? stdout.split('\n').sort().join('\n') : stdout),
-      stderr: this.neutral(stderr),
+      stdout: this.neutral(step.sorted ? sortedLines(stdout) : stdout),
+      stderr: step.sorted ? sortedLines(this.neutral(stderr)) : this.neutral(stderr),
       made: step.makes === undefined ? undefined : this.made(step.makes),
     };
   }
@@ -153,6 +157,14 @@ describePeers('the same command lines', () => {
     return count === 1 ? name : `${name} (${count})`;
   }
   const outcomes = (step: Step) => Promise.all(pairs.map((pair) => pair.run(step)));
+  /** The original's tool, at either server. */
+  async function sameAtBoth(step: Step): Promise<void> {
+    const [reference, atOurs] = (await Promise.all(pairs.slice(0, 2).map((pair) => pair.run(step)))) as [
+      Outcome,
+      Outcome,
+    ];
+    expect(atOurs).toEqual({ ...reference, ...without(SERVER_DIFFERENCES[nameOf(step)] ?? NONE) } as Outcome);
+  }
   const without = ({ why: _, ...answer }: Difference) => answer;
 
   describe('get the same answers', () => {
@@ -168,6 +180,20 @@ describePeers('the same command lines', () => {
           ours: { ...reference, ...server, ...tool } as Outcome,
         });
       });
+  });
+
+  describe('commands of the original alone', () => {
+    for (const step of ORIGINAL_STEPS) test(unique(step), () => sameAtBoth(step));
+  });
+
+  const sub = canRunSub ? describe : describe.skip;
+  sub('snapshots of a running machine', () => {
+    let machine: Sub;
+    beforeAll(async () => {
+      machine = await Sub.start(join(place, 'sub'));
+    }, 60_000);
+    afterAll(() => machine.stop());
+    for (const step of SUB_STEPS) test(unique(step), () => sameAtBoth(step));
   });
 
   describe('mistakes', () => {
