@@ -63,7 +63,7 @@ export class RequestBody {
   }
 
   async #nextLater(): Promise<Uint8Array> {
-    if (!(await this.#wait())) throw new BodyBrokenOff();
+    if (!(await this.#wait())) throw this.#brokenOff();
     return this.#take(this.#reader.some(Math.min(this.#left, PIECE)) as Uint8Array);
   }
 
@@ -71,6 +71,12 @@ export class RequestBody {
     this.#left -= piece.length;
     if (this.#left === 0 && !this.#chunked) this.#done = true;
     return piece;
+  }
+
+  /** Why nothing more comes. */
+  #brokenOff(): BadRequest {
+    const { failure } = this.#reader;
+    return failure instanceof BadRequest ? failure : new BodyBrokenOff();
   }
 
   async #wait(): Promise<boolean> {
@@ -94,7 +100,7 @@ export class RequestBody {
         const bytes = this.#reader.take(newline + 1) as Uint8Array;
         return Buffer.from(bytes.buffer, bytes.byteOffset, newline - 1).toString('latin1');
       }
-      if (!(await this.#wait())) throw new BodyBrokenOff();
+      if (!(await this.#wait())) throw this.#brokenOff();
     }
   }
 

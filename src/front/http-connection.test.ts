@@ -386,13 +386,37 @@ describe('deadlines', () => {
   test.each([
     ['idle', '', { idleMs: 100 }],
     ['idle after a request', `${GET}\r\n`, { idleMs: 100 }],
-    ['slow head', 'GET / HT', { headMs: 100 }],
-    ['slow body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe', { stallMs: 100 }],
   ])('%s', async (_name, said, limits) => {
     await using server = await serve(mirror, limits);
     using peer = await RawPeer.to(server.port);
     peer.say(said);
     await peer.rest();
+  });
+
+  test.each([
+    ['head', 'GET / HT'],
+    ['second head', `${GET}\r\nGET / HT`],
+    ['body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe'],
+    ['chunk', 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe'],
+    ['line between chunks', 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n'],
+  ])('a client that falls silent in the middle of a %s is told so', async (name, said) => {
+    const handler: HttpHandler = async (request) => {
+      try {
+        return new Response(await request.text());
+      } catch (thrown) {
+        const { status, message } = thrown as { status: number; message: string };
+        return new Response(message, { status });
+      }
+    };
+    await using server = await serve(handler, { headMs: 100, stallMs: 100 });
+    using peer = await RawPeer.to(server.port);
+    peer.say(said);
+    const text = await peer.rest();
+    expect(text).toMatch(/HTTP\/1\.1 408 Request Timeout\r\n[\s\S]*connection: close\r\n/);
+    expect(text).toContain(
+      `the rest of the request ${name.endsWith('head') ? 'head' : 'body'} did not come in time`,
+    );
+    expect(server.log).toEqual([]);
   });
 
   test('a client that does not read', async () => {

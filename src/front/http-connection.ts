@@ -80,6 +80,8 @@ class HttpConnection {
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
   readonly #waiting: (waiting: boolean) => void;
+  readonly #waitingForBody: (waiting: boolean) => void;
+  readonly #headLate = () => this.#tooLate('head');
   /** Of the answer under way; there is only one at a time. */
   readonly #context: { -readonly [K in keyof AnswerContext]: AnswerContext[K] };
   #request: AbortController | undefined;
@@ -103,6 +105,12 @@ class HttpConnection {
       if (waiting) deadlines.set(socket, limits.stallMs);
       else deadlines.clear(socket);
     };
+    const bodyLate = () => this.#tooLate('body');
+    this.#waitingForBody = (waiting) => {
+      this.#clientWaits = !waiting;
+      if (waiting) deadlines.set(socket, limits.stallMs, bodyLate);
+      else deadlines.clear(socket);
+    };
     this.#context = {
       writer: this.#writer,
       head: false,
@@ -118,6 +126,11 @@ class HttpConnection {
       deadlines.clear(socket);
       this.#giveUp();
     });
+  }
+
+  /** A client that has begun to ask and falls silent is told so. */
+  #tooLate(what: string): void {
+    this.#reader.cut(new BadRequest(408, `the rest of the request ${what} did not come in time`));
   }
 
   /** Tells whoever works on the answer that nobody waits for it any more. */
@@ -155,13 +168,14 @@ class HttpConnection {
     const begun = () => {
       if (!this.#idle) return;
       this.#idle = false;
-      deadlines.set(socket, limits.headMs);
+      deadlines.set(socket, limits.headMs, this.#headLate);
     };
     stopping.addEventListener('abort', stop);
     try {
       for (let inARow = 0; !socket.destroyed; ) {
         this.#idle = this.#reader.buffered === 0;
-        deadlines.set(socket, this.#idle ? limits.idleMs : limits.headMs);
+        if (this.#idle) deadlines.set(socket, limits.idleMs);
+        else deadlines.set(socket, limits.headMs, this.#headLate);
         const next = readHead(this.#reader, limits.headBytes, begun);
         if (next instanceof Promise) inARow = 0;
         else if (++inARow % IN_A_ROW === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -242,7 +256,7 @@ class HttpConnection {
     const body =
       head.length === 0
         ? NO_BODY
-        : new RequestBody(this.#reader, head.length, { begin, waiting: this.#waiting });
+        : new RequestBody(this.#reader, head.length, { begin, waiting: this.#waitingForBody });
     const request = this.#toRequest(head, body);
     let answer: Response | Promise<Response>;
     try {
@@ -295,9 +309,11 @@ class HttpConnection {
     // A body that nobody asked for may be endless, or never come.
     const skippable = body === NO_BODY || body.done || (!head.expectsContinue && body.drainable(MAX_DRAIN));
     const context = this.#context;
+    // Nothing more is read after what came too late.
+    const late = this.#reader.failure !== undefined;
     context.head = head.method === 'HEAD';
     context.modern = head.modern;
-    context.keepAlive = head.keepAlive && skippable && !this.options.stopping.aborted;
+    context.keepAlive = head.keepAlive && skippable && !late && !this.options.stopping.aborted;
     const sent = sendAnswer(response, context);
     return sent instanceof Promise ? sent.then((goOn) => this.#sent(goOn, body)) : this.#sent(sent, body);
   }

@@ -62,7 +62,7 @@ async function readHeadLater(
     if (reader.buffered > 0) begun();
     if (!(await reader.more())) {
       if (reader.buffered === 0) return undefined;
-      throw new BadRequest(400, 'incomplete request');
+      throw reader.failure instanceof BadRequest ? reader.failure : new BadRequest(400, 'incomplete request');
     }
     const end = headEnd(reader, maxBytes, 0);
     if (end > 0) return takeHead(reader, end);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { BadRequest } from '../front/http-head.ts';
 import { addImage, sha512, upload } from '../store/stores-fixture.ts';
 import { STRANGER, somebody, type TestApp, withApp } from './app-fixture.ts';
 
@@ -119,6 +120,24 @@ describe('manners', () => {
       ]);
       expect([...options.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
       expect((await app.ask('/rpc/No.Such', { method: 'POST' })).status).toBe(404);
+    }));
+
+  test('a client that falls silent in its body is answered 408', () =>
+    withApp(async ({ ask }) => {
+      const body = () =>
+        new ReadableStream({ pull: (controller) => controller.error(new BadRequest(408, 'too late')) });
+      const headers = { 'content-length': '5' };
+      for (const [method, path, type] of [
+        ['PUT', `/objects/${'ab'.repeat(64)}`, 'application/octet-stream'],
+        ['POST', '/objects', 'application/octet-stream'],
+        ['POST', '/objects/query', 'application/json'],
+        ['POST', '/rpc/ImageServer.CheckImage', 'application/json'],
+      ] as const) {
+        const init = { method, body: body(), headers: { ...headers, 'content-type': type }, duplex: 'half' };
+        const response = await ask(path, init as RequestInit);
+        expect([path, response.status]).toEqual([path, 408]);
+        expect(await response.json()).toMatchObject({ code: 'TIMEOUT', detail: 'too late' });
+      }
     }));
 
   test('unknown fields are named, wrong types and broken JSON refused', () =>

@@ -26,14 +26,15 @@ export function hasNoBody({ headers }: Request): boolean {
 
 /** What a body that cannot be read to its end is refused with. */
 function bodyError(thrown: unknown): ImageServerError {
-  return thrown instanceof BadRequest && !(thrown instanceof BodyBrokenOff)
-    ? new ImageServerError('INVALID_REQUEST', thrown.message, { cause: thrown })
-    : new ImageServerError('CANCELLED', 'the request body broke off', { cause: thrown });
+  if (!(thrown instanceof BadRequest) || thrown instanceof BodyBrokenOff)
+    return new ImageServerError('CANCELLED', 'the request body broke off', { cause: thrown });
+  const code = thrown.status === 408 ? 'TIMEOUT' : 'INVALID_REQUEST';
+  return new ImageServerError(code, thrown.message, { cause: thrown });
 }
 
 /**
- * The chunks of a body; stops reading when the consumer does. Throws CANCELLED if the client goes away, INVALID_REQUEST
- * if its chunks are malformed.
+ * The chunks of a body; stops reading when the consumer does. Throws CANCELLED if the client goes away, TIMEOUT if it
+ * falls silent, INVALID_REQUEST if its chunks are malformed.
  */
 export async function* bodyChunks(request: Request): AsyncGenerator<Uint8Array, void, void> {
   const reader = request.body?.getReader();

@@ -9,9 +9,8 @@ import { newRequestId, type RequestInfo } from './request-state.ts';
 
 function problemWith(status: number, message: string): HttpProblem | ImageServerError {
   const code = (Object.keys(HTTP_CODES) as HttpCode[]).find((one) => HTTP_CODES[one] === status);
-  return code === undefined
-    ? new ImageServerError('INVALID_REQUEST', message)
-    : new HttpProblem(code, message);
+  if (code !== undefined) return new HttpProblem(code, message);
+  return new ImageServerError(status === 408 ? 'TIMEOUT' : 'INVALID_REQUEST', message);
 }
 
 export function createRefusal(

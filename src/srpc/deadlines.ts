@@ -3,14 +3,17 @@ import type { Socket } from 'node:net';
 
 const STEP_MS = 500;
 
+/** What becomes of a socket that is too late: destroyed for a reason, or what the caller does with it. */
+type Lateness = Error | (() => void) | undefined;
+
 export class Deadlines {
-  readonly #due = new Map<Socket, { at: number; reason?: Error | undefined }>();
+  readonly #due = new Map<Socket, { at: number; late: Lateness }>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** The socket is destroyed, for `reason`, if `clear` or another `set` does not come within so many milliseconds. */
-  set(socket: Socket, milliseconds: number, reason?: Error): void {
+  /** The socket is destroyed, or `late` called, if `clear` or another `set` does not come within so many milliseconds. */
+  set(socket: Socket, milliseconds: number, late?: Lateness): void {
     if (socket.destroyed) return;
-    this.#due.set(socket, { at: performance.now() + milliseconds, reason });
+    this.#due.set(socket, { at: performance.now() + milliseconds, late });
     this.#timer ??= setInterval(() => this.#sweep(), STEP_MS).unref();
   }
 
@@ -30,10 +33,11 @@ export class Deadlines {
 
   #sweep(): void {
     const now = performance.now();
-    for (const [socket, { at, reason }] of this.#due) {
+    for (const [socket, { at, late }] of this.#due) {
       if (at > now) continue;
       this.#due.delete(socket);
-      socket.destroy(reason);
+      if (typeof late === 'function') late();
+      else socket.destroy(late);
     }
     if (this.#due.size > 0) return;
     clearInterval(this.#timer);

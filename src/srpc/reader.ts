@@ -88,6 +88,12 @@ export class SocketReader implements MessageSource {
     this.#unpause();
   }
 
+  /** Ends the stream here, for `reason`; the socket can still be written to. */
+  cut(reason: Error): void {
+    this.#failure ??= reason;
+    this.#end();
+  }
+
   #push(chunk: Uint8Array): void {
     this.#read += chunk.length;
     if (this.#discarding) return;
@@ -178,8 +184,7 @@ export class SocketReader implements MessageSource {
     }
   }
   #timeOut(): void {
-    this.#failure = new ImageServerError('TIMEOUT', 'the peer took too long');
-    this.#end();
+    this.cut(new ImageServerError('TIMEOUT', 'the peer took too long'));
   }
 
   /** Payload of the next gob message; undefined at a clean end. Throws INVALID_REQUEST with Go's texts. */

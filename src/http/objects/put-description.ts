@@ -11,7 +11,7 @@ import {
 
 const HASH = pathParameter('hash', 'SHA-512 of the contents, 128 hexadecimal digits', EXAMPLE_HASH);
 const STORED = JSON_OF(REF('AddObjectResponse'), { ErrorString: '', Hash: EXAMPLE_HASH, Added: true });
-const ERRORS = ['INVALID_REQUEST', 'HASH_MISMATCH', 'COLLISION', 'NO_SPACE', 'TOO_LARGE'] as const;
+const ERRORS = ['INVALID_REQUEST', 'HASH_MISMATCH', 'COLLISION', 'NO_SPACE', 'TOO_LARGE', 'TIMEOUT'] as const;
 
 export const PUT_DOC: Description = {
   tag: 'Objects',
@@ -62,7 +62,7 @@ export const PATCH_DOC: Description = {
       headers: { 'Upload-Offset': 'Bytes that have arrived', 'Upload-Length': 'Bytes in all' },
     },
   },
-  errors: [...ERRORS, 'UPLOAD_OFFSET', 'CONFLICT', 'TOO_MANY_REQUESTS', 'UNSUPPORTED_MEDIA_TYPE', 'TIMEOUT'],
+  errors: [...ERRORS, 'UPLOAD_OFFSET', 'CONFLICT', 'TOO_MANY_REQUESTS', 'UNSUPPORTED_MEDIA_TYPE'],
 };
 
 export const CANCEL_DOC: Description = {

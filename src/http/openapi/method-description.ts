@@ -131,6 +131,12 @@ export function describeMethod(method: Method): DocumentDecoration {
     permission: [method.name],
     ...requestBody(method),
     ok: answerOf(method),
-    errors: ['INVALID_REQUEST', ...(ERRORS[method.name] ?? []), 'UNSUPPORTED_MEDIA_TYPE', 'TOO_LARGE'],
+    errors: [
+      'INVALID_REQUEST',
+      ...(ERRORS[method.name] ?? []),
+      'UNSUPPORTED_MEDIA_TYPE',
+      'TOO_LARGE',
+      'TIMEOUT',
+    ],
   });
 }
