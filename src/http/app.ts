@@ -21,9 +21,9 @@ import { jsonRpc } from './rpc/json-rpc.ts';
 import { methodRoutes } from './rpc/method-routes.ts';
 import { rpcList } from './rpc/rpc-list.ts';
 import { updateEvents } from './rpc/update-events.ts';
+import { shortcut } from './shortcut.ts';
 import { swagger } from './swagger.ts';
 
-/** Pages for people and what they are made of: pages elsewhere may link to them. */
 function isPage(path: string): boolean {
   return (
     path === '/' ||
@@ -54,7 +54,7 @@ function documentedRoutes(deps: HttpDeps): Elysia {
 export function createApp(deps: HttpDeps): Elysia {
   const routes = documentedRoutes(deps);
   return new Elysia({ name: 'imageserver', systemRouter: false })
-    .use(entrance(deps, isPage, problemPage))
+    .use(entrance(deps, { isPage, shortcut: shortcut(deps), page: problemPage }))
     .use(errors(deps, problemPage))
     .use(routes)
     .use(rpcList())

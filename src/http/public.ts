@@ -11,6 +11,8 @@ import { directories } from './images/directories.ts';
 import { images } from './images/images.ts';
 import { getObject } from './objects/get-object.ts';
 import { manyObjects } from './objects/many-objects.ts';
+import { SmallObjects } from './objects/small-objects.ts';
+import { shortcut } from './shortcut.ts';
 
 /** Requests are lists of hashes at most, bytes. */
 const MAX_BODY = 32 * 1024 * 1024;
@@ -28,7 +30,7 @@ function createPublicApp(deps: HttpDeps): Elysia {
     }),
   };
   return new Elysia({ name: 'imageserver-public', systemRouter: false })
-    .use(entrance(open, () => false))
+    .use(entrance(open, { isPage: () => false, shortcut: shortcut(open, new SmallObjects()) }))
     .use(errors(open))
     .use(manyObjects(open))
     .use(getObject(open))
@@ -46,16 +48,18 @@ export interface PublicListener {
 /** Listens. Throws the system's error if it cannot; port 0 = any free one. */
 export function listenPublic(deps: HttpDeps, host: string, port: number): PublicListener {
   const app = createPublicApp(deps);
-  app.listen({
+  // Not `app.listen`: that hands the runtime a handler for each route, which costs more than the application's own.
+  const server = Bun.serve({
     hostname: host,
     port,
     development: false,
     reusePort: false,
     idleTimeout: IDLE_SECONDS,
     maxRequestBodySize: MAX_BODY,
+    fetch: app.fetch,
   });
-  const { server } = app;
-  if (!server) throw new Error('the public listener did not start');
+  // Who asks is known by it.
+  app.server = server;
   return {
     port: server.port ?? port,
     async close(deadlineMs) {

@@ -22,6 +22,8 @@ export class CallMetrics {
   readonly #calls: Counter<'method' | 'transport' | 'outcome'>;
   readonly #seconds: Histogram<'method' | 'transport'>;
   readonly #requests: Counter<'status'>;
+  /** Answers by the first digit of their status, not handed over yet. */
+  readonly #answered = Array.from({ length: 10 }, () => 0);
   readonly #series = new Map<string, Series>();
   /** Successes are the rule: they are only added up here and handed over when somebody looks. */
   readonly #done = new Map<string, { method: string; transport: Transport; count: number }>();
@@ -46,6 +48,7 @@ export class CallMetrics {
       help: 'Answered HTTP requests, by the first digit of the status',
       labelNames: ['status'],
       registers: [registry],
+      collect: () => this.#handOverRequests(),
     });
   }
 
@@ -71,7 +74,14 @@ export class CallMetrics {
   }
 
   request(status: number): void {
-    this.#requests.inc({ status: `${Math.floor(status / 100)}xx` });
+    const digit = Math.floor(status / 100);
+    this.#answered[digit] = (this.#answered[digit] ?? 0) + 1;
+  }
+
+  #handOverRequests(): void {
+    for (const [digit, count] of this.#answered.entries())
+      if (count > 0) this.#requests.inc({ status: `${digit}xx` }, count);
+    this.#answered.fill(0);
   }
 
   #handOver(): void {

@@ -2,6 +2,7 @@
 import { ImageServerError } from '../../errors.ts';
 import type { Hash } from '../../store/types.ts';
 
+export const HASH_DIGITS = 128;
 const HASH = /^[0-9a-fA-F]{128}$/;
 
 /** The hash in lower case. Throws INVALID_REQUEST. */
@@ -13,5 +14,5 @@ export function parseHash(text: string): Hash {
 
 /** `Content-Digest` (RFC 9530) of a whole object. */
 export function contentDigest(hash: Hash): string {
-  return `sha-512=:${Buffer.from(hash, 'hex').toString('base64')}:`;
+  return `sha-512=:${Uint8Array.fromHex(hash).toBase64()}:`;
 }

@@ -7,10 +7,12 @@ import { select } from '../conditional.ts';
 import { HttpProblem } from '../problem.ts';
 import { type RequestState, stateOf } from '../request-state.ts';
 import { contentDigest } from './hash-parameter.ts';
+import type { SmallObjects } from './small-objects.ts';
 
 export interface ServeOptions {
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly small?: SmallObjects | undefined;
 }
 
 /** What is as short as this is read at once: cheaper than having whoever sends it open the file again. Bytes. */
@@ -38,6 +40,48 @@ function cacheControl(state: RequestState): string {
   return state.secure ? IMMUTABLE.replace('public', 'private') : IMMUTABLE;
 }
 
+/** Makes an answer of the part from `start` to `end`. */
+type BodyOf = (start: number, end: number, init: ResponseInit) => Response;
+
+/** The answer for an object of `size` bytes. */
+function answer(
+  request: Request,
+  hash: string,
+  size: number,
+  bodyOf: BodyOf,
+  options: ServeOptions,
+): Response {
+  const state = stateOf(request);
+  const etag = `"${hash}"`;
+  const selected = select(request.headers, etag, size);
+  const headers: Record<string, string> = {
+    etag,
+    'accept-ranges': 'bytes',
+    'cache-control': cacheControl(state),
+    ...options.headers,
+  };
+  switch (selected.status) {
+    case 304:
+      return new Response(null, { status: 304, headers });
+    case 412:
+      throw new HttpProblem('PRECONDITION_FAILED', 'the object does not match If-Match');
+    case 416:
+      throw new HttpProblem('RANGE_NOT_SATISFIABLE', `the object has ${size} bytes`, {
+        'content-range': `bytes */${size}`,
+      });
+  }
+  const { status, start, end } = selected;
+  headers['content-type'] = options.type ?? 'application/octet-stream';
+  headers['content-length'] = String(end - start);
+  const digest = contentDigest(hash);
+  if (status === 206) {
+    headers['content-range'] = `bytes ${start}-${end - 1}/${size}`;
+    // Of the part there is no digest at hand, only of the whole.
+    headers['repr-digest'] = digest;
+  } else headers['content-digest'] = digest;
+  return state.head ? new Response(null, { status, headers }) : bodyOf(start, end, { status, headers });
+}
+
 /** Answers a GET (or HEAD) for an object. Throws OBJECT_NOT_FOUND, CORRUPT, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE. */
 export function serveObject(
   request: Request,
@@ -45,39 +89,21 @@ export function serveObject(
   hash: string,
   options: ServeOptions = {},
 ): Response {
-  const state = stateOf(request);
+  const { small } = options;
+  const kept = small?.get(hash);
+  if (kept && objects.size(hash) === kept.length) {
+    const fromMemory: BodyOf = (start, end, init) => new Response(kept.subarray(start, end), init);
+    return answer(request, hash, kept.length, fromMemory, options);
+  }
   const object: ObjectReader = objects.open(hash);
   try {
-    const etag = `"${hash}"`;
-    const selected = select(request.headers, etag, object.size);
-    const headers: Record<string, string> = {
-      etag,
-      'accept-ranges': 'bytes',
-      'cache-control': cacheControl(state),
-      ...options.headers,
+    const fromFile: BodyOf = (start, end, init) => {
+      if (end - start > SMALL) return fileResponse({ path: object.path, start, end }, init);
+      const bytes = readRange(object, start, end);
+      if (bytes.length === object.size) small?.keep(hash, bytes);
+      return new Response(bytes, init);
     };
-    switch (selected.status) {
-      case 304:
-        return new Response(null, { status: 304, headers });
-      case 412:
-        throw new HttpProblem('PRECONDITION_FAILED', 'the object does not match If-Match');
-      case 416:
-        throw new HttpProblem('RANGE_NOT_SATISFIABLE', `the object has ${object.size} bytes`, {
-          'content-range': `bytes */${object.size}`,
-        });
-    }
-    const { status, start, end } = selected;
-    headers['content-type'] = options.type ?? 'application/octet-stream';
-    headers['content-length'] = String(end - start);
-    const digest = contentDigest(hash);
-    if (status === 206) {
-      headers['content-range'] = `bytes ${start}-${end - 1}/${object.size}`;
-      // Of the part there is no digest at hand, only of the whole.
-      headers['repr-digest'] = digest;
-    } else headers['content-digest'] = digest;
-    if (state.head) return new Response(null, { status, headers });
-    if (end - start <= SMALL) return new Response(readRange(object, start, end), { status, headers });
-    return fileResponse({ path: object.path, start, end }, { status, headers });
+    return answer(request, hash, object.size, fromFile, options);
   } finally {
     // Whoever sends the answer opens the file anew; that it is whole has been seen here.
     object.close();

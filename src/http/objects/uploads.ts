@@ -137,7 +137,10 @@ export class Uploads {
   /** Begins an upload. Throws TOO_MANY_REQUESTS. */
   begin(hash: Hash, length: number, sink: Sink): ResumableUpload {
     if (this.#open.size >= MAX_UPLOADS)
-      throw new ImageServerError('TOO_MANY_REQUESTS', `there are ${MAX_UPLOADS} unfinished uploads already`);
+      throw new ImageServerError(
+        'TOO_MANY_REQUESTS',
+        `there are ${MAX_UPLOADS} unfinished uploads already: finish one, cancel one (DELETE /objects/{hash}), or try again later`,
+      );
     const upload = new ResumableUpload(sink, hash, length, this.patienceMs);
     this.#open.set(hash, upload);
     const forget = () => {
