@@ -15,7 +15,7 @@ export function listTrashPage(entries: readonly TrashEntry[], offset: number, no
       { text: one.name },
       { text: formatBytes(one.dataBytes), number: true },
       { text: dateText(one.deletedAt) },
-      { text: one.deletedBy },
+      { text: one.deletedBy, long: true },
       { text: `in ${durationText(one.purgeAt - now)}`, number: true },
       { text: one.id, code: true },
     ]);

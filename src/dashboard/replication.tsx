@@ -9,11 +9,15 @@ const MOST = 50;
 
 const when = (ms: number | undefined) => (ms === undefined ? 'never' : dateText(ms));
 
+function clockText(skew: number | undefined): string {
+  if (skew === undefined) return 'not known';
+  if (skew === 0) return 'as ours';
+  return `${durationText(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} ours`;
+}
+
 function facts(status: ReplicationStatus): [string, string][] {
   const { clockSkewMs: skew, lastError } = status;
   const connected = status.connectedSince === undefined ? '' : `, since ${dateText(status.connectedSince)}`;
-  const clock =
-    skew === undefined ? 'not known' : `${skew >= 0 ? '+' : '−'}${(Math.abs(skew) / 1000).toFixed(1)}s`;
   return [
     ['Replication state', `${status.state}${connected}`],
     ['Lag', durationText(status.lagMs)],
@@ -22,7 +26,7 @@ function facts(status: ReplicationStatus): [string, string][] {
     ['Deletions held back', String(status.heldDeletions.length)],
     ['Last event', when(status.lastEvent)],
     ['Last compared', when(status.lastReconciled)],
-    ['Clock of the master', clock],
+    ['Clock of the master', clockText(skew)],
     ['Received', formatBytes(status.receivedBytes)],
     ['Last error', lastError === undefined ? 'none' : `${lastError}, ${when(status.lastErrorAt)}`],
   ];
@@ -47,6 +51,7 @@ function list(title: string, entries: readonly string[], advice: string): JSX.El
 export function replicationPart(status: ReplicationStatus): JSX.Element {
   return (
     <section aria-label="Replication">
+      <h2>Replication</h2>
       {status.archive ? <p safe>Archive mode: deletions of the master are not followed</p> : ''}
       <ul class="facts">
         {facts(status).map(([name, value]) => (
@@ -56,13 +61,13 @@ export function replicationPart(status: ReplicationStatus): JSX.Element {
       {list(
         'Deletions held back',
         status.heldDeletions.map(({ name, reason, since }) => `${name}: ${reason}, since ${dateText(since)}`),
-        'They happen when somebody decides so: imagetool release-deletions all (or names).',
+        'The master has deleted these images; here they stay until somebody decides: imagetool release-deletions all (or names).',
       )}
       {list(
         'Failing images',
         status.failing.map(
           ({ name, reason, attempts, since }) =>
-            `${name}: ${reason} (${attempts} attempts since ${dateText(since)})`,
+            `${name}: ${reason} (${attempts === 1 ? 'one attempt' : `${attempts} attempts`} since ${dateText(since)})`,
         ),
         'They are tried again by themselves.',
       )}

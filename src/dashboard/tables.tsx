@@ -9,6 +9,8 @@ export interface Cell {
   readonly number?: boolean;
   /** In letters of one width. */
   readonly code?: boolean;
+  /** May be long: is broken into lines. */
+  readonly long?: boolean;
   /** What stands behind it, less prominent. */
   readonly note?: string;
 }
@@ -21,9 +23,9 @@ export interface Column {
   readonly order?: 'ascending' | 'descending' | undefined;
 }
 
-function cell({ text, href, number, code, note }: Cell): string {
+function cell({ text, href, number, code, long, note }: Cell): string {
   return (
-    <td class={number ? 'number' : code ? 'code' : undefined}>
+    <td class={number ? 'number' : code ? 'code' : long ? 'text' : undefined}>
       {href === undefined ? (
         <bdi safe>{visible(text)}</bdi>
       ) : (
