@@ -22,6 +22,7 @@ import { parentDirectory } from '../image/paths.ts';
 import type { ImageEntry } from '../store/types.ts';
 import type { GenericInode, Tree } from '../wire/messages/filesystem.ts';
 import type { Annotation } from '../wire/messages/image.ts';
+import { Comparisons } from './comparisons.ts';
 import {
   computedPage,
   longTextPage,
@@ -32,7 +33,7 @@ import {
   unknownImagePage,
 } from './image-page.tsx';
 import { offsetOf, pageQuery } from './page-query.ts';
-import { differences, differencesPage } from './show-differences.tsx';
+import { differenceRow, differencesPage, ROWS } from './show-differences.tsx';
 import { directoryPage, filePage, type Look } from './show-files.tsx';
 import { visibleLine } from './words.ts';
 
@@ -163,6 +164,7 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
     return pageReply(request, filePage(entry, path, inode, followed(tree, path, inode), look));
   };
 
+  const comparisons = new Comparisons(differenceRow);
   const changes = async (request: Request): Promise<Response> => {
     const fields = pageQuery(rawQuery(request));
     const [left, right] = [fields.get('with') ?? '', fields.get('name') ?? ''];
@@ -170,8 +172,9 @@ export function imagePages(deps: HttpDeps, catalogue: Catalogue) {
     const offset = offsetOf(fields);
     const [before, after] = [images.get(left) as ImageEntry, images.get(right) as ImageEntry];
     const { signal } = request;
-    const trees = new BothTrees(await images.tree(left, signal), await images.tree(right, signal));
-    const found = await differences(trees, offset);
+    const open = async () => new BothTrees(await images.tree(left, signal), await images.tree(right, signal));
+    const versions = `${before.identity}-${after.identity}`;
+    const found = await comparisons.page(versions, offset, ROWS, open);
     return pageReply(request, differencesPage(before, after, found, offset));
   };
 

@@ -1,53 +1,16 @@
 /** /showDifferences: what is new, gone or changed from one image to another. */
 import { Html } from '@elysiajs/html';
-import type { BothTrees } from '../http/images/both-trees.ts';
 import { percentEncode } from '../http/percent.ts';
-import { others } from '../http/text-stream.ts';
-import { compareTrees, type Difference } from '../image/compare.ts';
+import type { Difference } from '../image/compare.ts';
 import { formatBytes } from '../image/format.ts';
 import type { ImageEntry } from '../store/types.ts';
 import type { GenericInode } from '../wire/messages/filesystem.ts';
+import type { DifferenceRow, Differences } from './comparisons.ts';
 import { filesAddress, imagePage } from './image-frame.tsx';
 import { pager, table } from './tables.tsx';
 import { visible } from './words.ts';
 
-const ROWS = 500;
-/** Paths looked at before others get their turn. */
-const LOOK_EVERY = 1000;
-
-export interface Differences {
-  /** Those of the page. */
-  readonly shown: readonly Difference[];
-  readonly added: number;
-  readonly removed: number;
-  readonly changed: number;
-}
-
-/** Compares in slices; keeps only what is shown. */
-export async function differences(both: BothTrees, offset: number): Promise<Differences> {
-  await both.use();
-  const left = both.left.image.FileSystem;
-  const right = both.right.image.FileSystem;
-  const shown: Difference[] = [];
-  const counts = { added: 0, removed: 0, changed: 0 };
-  let found = 0;
-  let looked = 0;
-  if (left && right)
-    for (const difference of compareTrees(left, right)) {
-      if (++looked % LOOK_EVERY === 0) {
-        await others();
-        await both.use();
-      }
-      if (!difference) continue;
-      if (!difference.right) counts.removed++;
-      else if (!difference.left) counts.added++;
-      else counts.changed++;
-      if (found >= offset && found < offset + ROWS) shown.push(difference);
-      found++;
-    }
-  return { shown, ...counts };
-}
-
+export const ROWS = 500;
 /** Names of fields as people say them; several fields may be one thing. */
 const WORDS: Record<string, string> = {
   Hash: 'contents',
@@ -69,23 +32,22 @@ function whatChanged({ left, right, fields }: Difference): string {
   return [...new Set(fields.map((field) => WORDS[field] ?? field))].join(', ');
 }
 
-function side(inode: GenericInode | undefined): string {
-  if (!inode) return '';
+function side(inode: GenericInode | undefined): string | undefined {
+  if (!inode) return undefined;
   if (inode.Kind === 'symlink') return `→ ${inode.Symlink}`;
   return inode.Kind === 'regular' ? formatBytes(inode.Size) : inode.Kind;
 }
 
-const place = (name: string, path: string, inode: GenericInode | undefined) =>
-  inode ? { href: filesAddress(name, path) } : {};
+export function differenceRow(difference: Difference): DifferenceRow {
+  const { path, left, right } = difference;
+  return { path, change: whatChanged(difference), before: side(left), after: side(right) };
+}
 
-function row(left: ImageEntry, right: ImageEntry, difference: Difference) {
-  const { path } = difference;
-  return [
-    { text: path },
-    { text: whatChanged(difference) },
-    { text: side(difference.left), ...place(left.name, path, difference.left), number: true },
-    { text: side(difference.right), ...place(right.name, path, difference.right), number: true },
-  ];
+const cell = (name: string, path: string, text: string | undefined) =>
+  text === undefined ? { text: '', number: true } : { text, href: filesAddress(name, path), number: true };
+
+function row(left: ImageEntry, right: ImageEntry, { path, change, before, after }: DifferenceRow) {
+  return [{ text: path }, { text: change }, cell(left.name, path, before), cell(right.name, path, after)];
 }
 
 export function differencesPage(
