@@ -115,3 +115,17 @@ export function entriesOf(inodes: EncodedInodes, place: number): Entries | undef
   const inode = places.inodeAt(place);
   return inode?.Kind === 'directory' ? new ListedEntries(inodes, inode.EntryList) : undefined;
 }
+
+/** How many entries refer to the inode at each place. */
+export function encodedLinkCounts(inodes: EncodedInodes, root: DirectoryInode): Uint32Array {
+  const { places } = inodes;
+  const counts = new Uint32Array(places.length);
+  const count = (entries: Entries | undefined) => {
+    while (entries?.next())
+      if (entries.place >= 0) counts[entries.place] = (counts[entries.place] as number) + 1;
+  };
+  count(new ListedEntries(inodes, root.EntryList));
+  for (let place = 0; place < places.length; place++)
+    if (places.isThere(place)) count(entriesOf(inodes, place));
+  return counts;
+}

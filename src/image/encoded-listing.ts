@@ -7,7 +7,7 @@ import type { EncodedInodes } from '../wire/encoded-inodes.ts';
 import type { PlacedType } from '../wire/inode-places.ts';
 import type { DirectoryInode } from '../wire/messages/filesystem.ts';
 import { decodeText, encodeText } from '../wire/text.ts';
-import { type Entries, entriesOf, ListedEntries } from './encoded-entries.ts';
+import { type Entries, encodedLinkCounts, entriesOf, ListedEntries } from './encoded-entries.ts';
 import { ENTITY, LineBytes } from './line-bytes.ts';
 import { ListedInode } from './listed-inode.ts';
 import { kept, NO_SIZE, NO_TIME, ownerPrinter, sizeText, TimePrinter } from './listing.ts';
@@ -139,19 +139,6 @@ class Printer {
   }
 }
 
-function linkCounts(inodes: EncodedInodes, root: DirectoryInode): Uint32Array {
-  const { places } = inodes;
-  const counts = new Uint32Array(places.length);
-  const count = (entries: Entries | undefined) => {
-    while (entries?.next())
-      if (entries.place >= 0) counts[entries.place] = (counts[entries.place] as number) + 1;
-  };
-  count(new ListedEntries(inodes, root.EntryList));
-  for (let place = 0; place < places.length; place++)
-    if (places.isThere(place)) count(entriesOf(inodes, place));
-  return counts;
-}
-
 const TOP: PathEnd = { raw: 0, html: 0 };
 
 /** Walks the tree line by line. */
@@ -167,7 +154,7 @@ class Listing {
     root: DirectoryInode,
     options: EncodedListingOptions,
   ) {
-    this.#links = linkCounts(inodes, root);
+    this.#links = encodedLinkCounts(inodes, root);
     this.#printer = new Printer(options);
     this.#path.enter(TOP, { bytes: column(''), start: 0, end: 0 });
     this.#printer.directory({ mode: root.Mode, uid: root.Uid, gid: root.Gid }, this.#path);

@@ -179,12 +179,12 @@ const ZEROS = Buffer.alloc(BLOCK);
 export function padding(size: number): Buffer {
   return ZEROS.subarray(0, paddingLength(size));
 }
-function paddingLength(size: number): number {
+export function paddingLength(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
 /** What the plain form of a header cannot hold; one character is one byte. */
-function paxRecords(member: TarMember): string {
+export function paxRecords(member: TarMember): string {
   let records = '';
   const record = (key: string, value: string) => {
     const body = ` ${key}=${value}\n`;
@@ -207,13 +207,21 @@ function paxTimeText({ seconds, nanoseconds }: TarMember): string {
   return `-${before / 1_000_000_000n}.${String(before % 1_000_000_000n).padStart(9, '0')}`;
 }
 
-/** The header of a member, preceded by a PAX one where the plain form cannot hold it. */
-export function formatHeader(member: TarMember): Buffer {
-  const records = paxRecords(member);
-  const before = records === '' ? 0 : BLOCK + records.length + paddingLength(records.length);
-  const bytes = Buffer.allocUnsafe(before + BLOCK).fill(0);
+/** Bytes that go before a header with such records. */
+function paxLength(records: string): number {
+  return records === '' ? 0 : BLOCK + records.length + paddingLength(records.length);
+}
+/** Bytes of a header with such records. */
+export function headerLength(records: string): number {
+  return paxLength(records) + BLOCK;
+}
+
+/** Fills bytes of that length with the header of a member, preceded by a PAX one if there are records. */
+export function writeHeader(bytes: Buffer, member: TarMember, records: string): void {
+  const before = paxLength(records);
+  bytes.fill(0);
   putHeader(before === 0 ? bytes : bytes.subarray(before), member);
-  if (before === 0) return bytes;
+  if (before === 0) return;
   putHeader(bytes.subarray(0, BLOCK), {
     name: PAX_NAME,
     type: 'x',
@@ -228,5 +236,12 @@ export function formatHeader(member: TarMember): Buffer {
     minor: 0,
   });
   bytes.write(records, BLOCK, 'latin1');
+}
+
+/** The header of a member, preceded by a PAX one where the plain form cannot hold it. */
+export function formatHeader(member: TarMember): Buffer {
+  const records = paxRecords(member);
+  const bytes = Buffer.allocUnsafe(headerLength(records));
+  writeHeader(bytes, member, records);
   return bytes;
 }

@@ -60,14 +60,21 @@ export interface ArchiveMember {
   readonly member: TarMember;
 }
 
-/** Names are `./…`, directories end in a slash, later names of a file are link members; computed files are empty. */
-export function* tarMembers(tree: Tree): Generator<ArchiveMember> {
+/**
+ * Names are `./…`, directories end in a slash, later names of a file are link members; computed files are empty.
+ * `linked`: whether an inode may have more than one name; the names of others are not kept.
+ */
+export function* tarMembers(
+  tree: Tree,
+  linked: (inodeNumber: bigint) => boolean = () => true,
+): Generator<ArchiveMember> {
   const placed = new Map<bigint, Buffer>();
   for (const { path, inodeNumber, inode } of walkTree(tree)) {
     const directory = inode.Kind === 'directory';
     const name = Buffer.from(encodeText(path === '/' ? './' : `.${path}${directory ? '/' : ''}`));
-    const first = directory ? undefined : placed.get(inodeNumber);
-    if (!first) placed.set(inodeNumber, name);
+    const named = !directory && linked(inodeNumber);
+    const first = named ? placed.get(inodeNumber) : undefined;
+    if (named && !first) placed.set(inodeNumber, name);
     yield { path, inode, member: memberOf(name, inode, first) };
   }
 }

@@ -3,6 +3,7 @@
  * inodes, which carry their `Kind`, empty lists, which are `[]`, and texts that are not UTF-8, which keep their bytes.
  */
 import { ImageServerError } from '../errors.ts';
+import { decimalOrder } from './decimal-order.ts';
 import { zeroOf } from './gob/zero.ts';
 import { formatTime } from './json-time.ts';
 import type { MapSchema, Schema, StructSchema, UnionSchema } from './schema.ts';
@@ -51,10 +52,17 @@ function isEmpty(schema: Schema, value: unknown): boolean {
 function byBytes(a: string, b: string): number {
   return Buffer.compare(encodeText(a), encodeText(b));
 }
-/** Keys in their order, as text; the entries themselves need not be in memory. */
-function sortedKeys(schema: MapSchema, map: ReadonlyMap<unknown, unknown>): string[] {
-  const keys = Array.from(map.keys(), String);
-  return (schema.key as Schema).kind === 'string' ? keys.sort(byBytes) : keys.sort();
+/** Keys in their order, as text; neither they nor the entries need be in memory. */
+function sortedKeys(schema: MapSchema, map: ReadonlyMap<unknown, unknown>): Iterable<string> {
+  switch ((schema.key as Schema).kind) {
+    case 'string':
+      return Array.from(map.keys(), String).sort(byBytes);
+    case 'int':
+    case 'uint':
+      return decimalOrder({ [Symbol.iterator]: () => map.keys() as Iterator<number | bigint> }, map.size);
+    default:
+      return Array.from(map.keys(), String).sort();
+  }
 }
 /** The key that a text stands for. */
 function keyOf(schema: Schema, text: string): unknown {

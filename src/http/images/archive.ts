@@ -1,18 +1,67 @@
 /** An image's tree as a tar archive, put together while it is sent. */
 import { ImageServerError } from '../../errors.ts';
-import { BLOCK, formatHeader, padding } from '../../image/tar-format.ts';
+import { encodedLinkCounts } from '../../image/encoded-entries.ts';
+import {
+  BLOCK,
+  headerLength,
+  paddingLength,
+  paxRecords,
+  type TarMember,
+  writeHeader,
+} from '../../image/tar-format.ts';
 import { HARD_LINK, tarMembers } from '../../image/tar-members.ts';
 import type { Services } from '../../methods/services.ts';
 import type { ImageEntry, ImageTree, ObjectStore } from '../../store/types.ts';
 import type { Tree } from '../../wire/messages/filesystem.ts';
-import { chunkStream, gather, objectChunks } from '../objects/object-chunks.ts';
+import { chunkStream, objectChunks } from '../objects/object-chunks.ts';
 import { stateOf } from '../request-state.ts';
 import { others, SLICE_MS } from '../text-stream.ts';
 import { attachment } from './file-type.ts';
 import { checkConditions, TAR_TYPE } from './read-image.ts';
 
+/** Size of the chunks that headers and small files are put into. */
+const CHUNK = 128 * 1024;
+/** Files up to this size are read at once into the chunk. */
+const SMALL_FILE = 32 * 1024;
+
+/** Headers and small files put together: what is given out is not touched again. */
+class Chunks {
+  #chunk = Buffer.allocUnsafeSlow(CHUNK);
+  #used = 0;
+
+  /** Whether so many bytes and one more still fit. */
+  fits(length: number): boolean {
+    return this.#used + length < this.#chunk.length;
+  }
+  header(member: TarMember, pax: string): void {
+    const end = this.#used + headerLength(pax);
+    writeHeader(this.#chunk.subarray(this.#used, end), member, pax);
+    this.#used = end;
+  }
+  /** `fill` puts so many bytes at a place of the chunk; zeros up to the next block follow. */
+  contents(size: number, fill: (into: Buffer, at: number) => void): void {
+    fill(this.#chunk, this.#used);
+    this.#used += size;
+    this.zeros(paddingLength(size));
+  }
+  zeros(length: number): void {
+    this.#chunk.fill(0, this.#used, this.#used + length);
+    this.#used += length;
+  }
+  /** What is there; the next one has room for so many bytes. */
+  take(room = 0): Buffer {
+    const full = this.#chunk.subarray(0, this.#used);
+    this.#chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK, room + 1));
+    this.#used = 0;
+    return full;
+  }
+}
+
 async function* archive(source: ImageTree, tree: Tree, objects: ObjectStore): AsyncGenerator<Uint8Array> {
-  const members = tarMembers(tree);
+  const { inodes } = source;
+  const links = inodes && encodedLinkCounts(inodes, tree.DirectoryInode);
+  const members = tarMembers(tree, (number) => (links?.[inodes?.places.find(number) ?? -1] ?? 0) > 1);
+  const chunks = new Chunks();
   for (;;) {
     // The reader, or an object, may have been waited for.
     const loading = source.use();
@@ -20,19 +69,39 @@ async function* archive(source: ImageTree, tree: Tree, objects: ObjectStore): As
     const { value, done } = members.next();
     if (done) break;
     const { inode, member } = value;
-    yield formatHeader(member);
-    if (inode.Kind !== 'regular' || member.type === HARD_LINK || member.size === 0) continue;
-    const object = objects.open(inode.Hash);
+    const file = inode.Kind === 'regular' && member.type !== HARD_LINK && member.size > 0 ? inode : undefined;
+    const small = file && member.size <= SMALL_FILE;
+    const pax = paxRecords(member);
+    const length = headerLength(pax) + (small ? member.size + BLOCK : 0);
+    if (!chunks.fits(length)) yield chunks.take(length);
+    chunks.header(member, pax);
+    if (!file) continue;
+    if (small) {
+      chunks.contents(member.size, (into, at) => objects.readInto(file.Hash, member.size, into, at));
+      continue;
+    }
+    yield chunks.take();
+    const object = objects.open(file.Hash);
     try {
       if (object.size !== member.size)
-        throw new ImageServerError('CORRUPT', `object has another length than the image says: ${inode.Hash}`);
+        throw new ImageServerError('CORRUPT', `object has another length than the image says: ${file.Hash}`);
       yield* objectChunks(object);
     } finally {
       object.close();
     }
-    yield padding(member.size);
+    chunks.zeros(paddingLength(member.size));
   }
-  yield Buffer.alloc(2 * BLOCK);
+  if (!chunks.fits(2 * BLOCK)) yield chunks.take();
+  chunks.zeros(2 * BLOCK);
+  yield chunks.take();
+}
+
+/** The chunks as a body; others get their turn after each one. */
+async function* inTurns(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    await others();
+  }
 }
 
 /** Throws OBJECT_NOT_FOUND while that can still be told. In slices. */
@@ -72,7 +141,7 @@ export async function imageArchive(
   if (!FileSystem) throw new ImageServerError('FILE_NOT_FOUND', 'the image has no tree');
   await checkObjects(tree, FileSystem, services.objects);
   if (stateOf(request).head) return new Response(null, { headers });
-  const body = chunkStream(gather(archive(tree, FileSystem, services.objects)));
+  const body = chunkStream(inTurns(archive(tree, FileSystem, services.objects)));
   return new Response(compressed ? body.pipeThrough(new CompressionStream('gzip') as never) : body, {
     headers,
   });
