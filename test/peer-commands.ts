@@ -320,7 +320,7 @@ export const STEPS: readonly Step[] = [
 ];
 
 /** Commands that only the original's tool has, in this order; the machine it takes a snapshot of is `SUB`. */
-export const SUB = '127.0.0.1';
+const SUB = '127.0.0.1';
 export const ORIGINAL_STEPS: readonly Step[] = [
   ...lines(`
     mkdir own
