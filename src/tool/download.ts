@@ -8,8 +8,12 @@ import type { Progress } from './progress.ts';
 /** Limits of one call. */
 const CALL_OBJECTS = 4000;
 const CALL_BYTES = 256 * 1024 * 1024;
-/** Objects up to this size are taken whole. */
-const SMALL = 128 * 1024;
+/** Objects up to this size are hashed at once; handing them to another thread would take longer. */
+const SMALL = 64 * 1024;
+/** Objects up to this size are taken whole and hashed by other threads. */
+const MEDIUM = 8 * 1024 * 1024;
+/** Bytes that may be hashed at a time. */
+const ASIDE = 16 * 1024 * 1024;
 
 export interface WantedObject {
   readonly hash: string;
@@ -27,6 +31,34 @@ export interface ObjectSink {
   done(): void | Promise<void>;
   /** Called instead of `done`. */
   failed?(): void;
+  /** `done` may be called before the object is verified: nobody uses it before all objects are fetched. */
+  readonly early?: true;
+}
+
+/** Hashes that other threads are computing. */
+class Checks {
+  #bytes = 0;
+  #failure: unknown;
+  #over = Promise.withResolvers<void>();
+
+  add(check: Promise<void>, size: number): void {
+    this.#bytes += size;
+    check
+      .catch((error) => {
+        this.#failure ??= error;
+      })
+      .finally(() => {
+        this.#bytes -= size;
+        this.#over.resolve();
+        this.#over = Promise.withResolvers<void>();
+      });
+  }
+
+  /** Resolves when at most so many bytes are left. Throws what was found wrong so far. */
+  async settle(left: number): Promise<void> {
+    while (this.#bytes > left && this.#failure === undefined) await this.#over.promise;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
 }
 
 function corrupt(hash: string, what: string): ImageServerError {
@@ -44,6 +76,7 @@ export async function downloadObjects(
     'downloading',
     objects.reduce((sum, one) => sum + one.size, 0),
   );
+  const checks = new Checks();
   try {
     for (let at = 0; at < objects.length; ) {
       const batch: WantedObject[] = [];
@@ -64,9 +97,11 @@ export async function downloadObjects(
           object,
           () => sinkFor(object, first + index),
           (length) => task?.add(length),
+          checks,
         ),
       );
     }
+    await checks.settle(0);
   } finally {
     task?.end();
   }
@@ -103,9 +138,11 @@ function receive(
   object: WantedObject,
   sinkFor: () => ObjectSink,
   onBytes: (length: number) => void,
+  checks: Checks,
 ): void | Promise<void> {
   const { hash, size } = object;
-  if (size > SMALL) return receiveBig(channel, object, sinkFor(), onBytes);
+  if (size > SMALL && size <= MEDIUM) return receiveMedium(channel, object, sinkFor, onBytes, checks);
+  if (size > MEDIUM) return receiveBig(channel, object, sinkFor(), onBytes);
   const hand = (bytes: Uint8Array): void | Promise<void> => {
     if (Bun.SHA512.hash(bytes, 'hex') !== hash) throw corrupt(hash, 'came with other contents');
     onBytes(size);
@@ -126,6 +163,31 @@ function handOver(bytes: Uint8Array, sink: ObjectSink): void | Promise<void> {
     return finishing?.catch(failed);
   } catch (error) {
     return failed(error);
+  }
+}
+
+/** Hashed by another thread while it is written and, if its sink allows that, while more is received. */
+async function receiveMedium(
+  channel: ClientChannel,
+  { hash, size }: WantedObject,
+  sinkFor: () => ObjectSink,
+  onBytes: (length: number) => void,
+  checks: Checks,
+): Promise<void> {
+  const bytes = await channel.take(size);
+  onBytes(size);
+  const check = crypto.subtle.digest('SHA-512', bytes as Uint8Array<ArrayBuffer>).then((digest) => {
+    if (Buffer.from(digest).toString('hex') !== hash) throw corrupt(hash, 'came with other contents');
+  });
+  const sink = sinkFor();
+  try {
+    checks.add(check, size);
+    await sink.write(bytes);
+    await (sink.early ? checks.settle(ASIDE) : check);
+    await sink.done();
+  } catch (error) {
+    sink.failed?.();
+    throw error;
   }
 }
 

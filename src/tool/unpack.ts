@@ -120,6 +120,8 @@ class Unpacker {
     const fd = openSync(file, NEW_FILE, 0o600);
     let open = true;
     return {
+      // Files get their places when all are here.
+      early: true,
       write(bytes) {
         for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
       },

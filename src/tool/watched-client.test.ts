@@ -73,6 +73,40 @@ describe('downloads', () => {
       got: [],
       closed: true,
     }));
+  for (const [what, wrong, settled] of [
+    ['kept', false, ['1', '2', 'done', 'done']],
+    ['broken', true, 'came with other contents'],
+  ] as const)
+    for (const early of [true, undefined])
+      test(`bigger ones, hashed aside: ${what}${early ? ', done early' : ''}`, async () => {
+        const contents = ['1', '2'].map((byte) => Buffer.alloc(100_000, byte));
+        const objects = contents.map((bytes) => ({
+          hash: createHash('sha512').update(bytes).digest('hex'),
+          size: bytes.length,
+        }));
+        if (wrong) contents[0]?.fill('0', 50_000);
+        let next = 0;
+        const client = fakeClient({
+          receive: async () =>
+            ({ ResponseString: '', ObjectSizes: objects.map(({ size }) => BigInt(size)) }) as never,
+          take: async () => contents[next++] as Buffer,
+        });
+        const got: string[] = [];
+        const fetched = downloadObjects(client, objects, () => ({
+          write: (piece) => void got.push(Buffer.from(piece).toString('latin1', 0, 1)),
+          done: () => void got.push('done'),
+          ...(early ? { early } : {}),
+        }));
+        if (wrong) {
+          expect(await fetched.catch((error) => error.message)).toBe(
+            `object ${objects[0]?.hash}: ${settled}`,
+          );
+          if (!early) expect(got).toEqual(['1']);
+        } else {
+          await fetched;
+          expect(got.toSorted()).toEqual([...settled]);
+        }
+      });
   test('another length', async () =>
     expect(await fetch(data, { ResponseString: '', ObjectSizes: [3n] })).toMatchObject({
       error: `object ${hash}: mismatched lengths`,

@@ -71,6 +71,7 @@ export async function writeTar(context: Context, tree: FileSystem, sink: Sink): 
     await context.client(),
     objects,
     ({ size }) => ({
+      early: true,
       write: (bytes) => out.write(bytes),
       done() {
         const padded = out.write(padding(size));
