@@ -4,8 +4,9 @@
  * others all the while. On the compiled executable where it has been built.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { methods } from '../src/methods/table.ts';
 import { connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
@@ -64,8 +65,8 @@ interface Peer {
 }
 
 /** A connection to the plain endpoint of a coder, past its handshake. */
-async function dial(path = '/_goSRPC_/'): Promise<Peer> {
-  const socket = connect(server.port, '127.0.0.1');
+async function dial(path = '/_goSRPC_/', port = server.port): Promise<Peer> {
+  const socket = connect(port, '127.0.0.1');
   open.push(socket);
   let text = '';
   const ready = Promise.withResolvers<void>();
@@ -234,6 +235,22 @@ describe('nobody reads', () => {
     120_000,
   );
 
+  test('a deaf listener to updates is cut off, and the log says why', async () => {
+    // The list is longer than what the kernel takes for a connection.
+    const directory = mkdtempSync(join(tmpdir(), 'deaf-listener-'));
+    const parent = join(directory, 'images', ...Array.from({ length: 3 }, () => 'directory '.repeat(24)));
+    for (let index = 0; index < 8000; index++) mkdirSync(join(parent, `${index}`), { recursive: true });
+    await using other = await startServer({ directory, args: [`-stallTimeout=${STALL_MS}ms`] });
+    const peer = await dial(PATHS.gob, other.port);
+    peer.socket.pause();
+    peer.socket.write('ImageServer.GetImageUpdates\n');
+    const line =
+      /GetImageUpdates: dropped listener 127.0.0.1: the peer moved no byte for 1.5 s \(-stallTimeout\)/;
+    const end = performance.now() + PATIENCE_MS;
+    while (!line.test(other.stderr()) && performance.now() < end) await Bun.sleep(20);
+    expect(other.stderr()).toMatch(line);
+    peer.socket.destroy();
+  }, 90_000);
   test('a listener to updates that is silent is no stalled client', async () => {
     const peer = await dial();
     peer.socket.write('ImageServer.GetImageUpdates\n');

@@ -40,6 +40,8 @@ interface SrpcConnection {
   readonly initial: Uint8Array;
   /** The client gave up what its certificate grants. */
   readonly withoutPowers: boolean;
+  /** Throttled: of peers that are cut off. */
+  readonly logDropped: (line: string) => void;
   /** The front is being closed. */
   readonly stopping: AbortSignal;
 }

@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { type Identity, INSECURE, STRANGER } from '../access/identity.ts';
 import type { TlsServer } from '../access/tls.ts';
 import { Deadlines } from '../srpc/deadlines.ts';
+import { LogThrottle } from '../srpc/log-throttle.ts';
 import { type Beginning, onBeginning } from './first-bytes.ts';
 import {
   DEFAULT_LIMITS,
@@ -27,7 +28,6 @@ import {
   refusalText,
 } from './handshake.ts';
 import { DEFAULT_HTTP_LIMITS, serveHttp } from './http-connection.ts';
-import { LogThrottle } from './log-throttle.ts';
 import { peerNetwork } from './peer-network.ts';
 import { Turns } from './turns.ts';
 
@@ -60,6 +60,7 @@ class PortFront {
   readonly #deadlines = new Deadlines();
   readonly #stopping = new AbortController();
   readonly #refusals: LogThrottle;
+  readonly #dropped: LogThrottle;
   readonly #handshakes = new Turns();
   #emptied: (() => void) | undefined;
   #srpc = 0;
@@ -72,7 +73,8 @@ class PortFront {
     this.#options = options;
     const { http, ...limits } = options.limits ?? {};
     this.#limits = { ...DEFAULT_LIMITS, ...limits, http: { ...DEFAULT_HTTP_LIMITS, ...http } };
-    this.#refusals = new LogThrottle(options.log);
+    this.#refusals = new LogThrottle(options.log, 'refused connections');
+    this.#dropped = new LogThrottle(options.log, 'dropped peers');
     // A client may say all it has, close its side and still wait for the answers.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
@@ -321,6 +323,7 @@ class PortFront {
         initial,
         withoutPowers: givesUpPowers(request.query),
         stopping: this.#stopping.signal,
+        logDropped: (line) => this.#dropped.write(line),
       })
       .finally(() => this.#srpc--);
   }
@@ -348,6 +351,7 @@ class PortFront {
       limits: this.#limits.http,
       deadlines: this.#deadlines,
       log: this.#options.log,
+      logDropped: (line) => this.#dropped.write(line),
       stopping: this.#stopping.signal,
     }).finally(() => this.#http--);
   }

@@ -37,6 +37,7 @@ function serve(handler: HttpHandler, limits: Partial<HttpLimits> = {}): Promise<
       limits: { ...DEFAULT_HTTP_LIMITS, ...limits },
       deadlines,
       log: (line) => log.push(line),
+      logDropped: (line) => log.push(line),
       stopping: stopping.signal,
     });
   });
@@ -426,7 +427,26 @@ describe('deadlines', () => {
     using peer = await RawPeer.to(server.port);
     peer.socket.pause();
     for (let index = 0; index < 10; index++) peer.say(`${GET}\r\n`);
-    while (server.sockets[0]?.destroyed !== true) await Bun.sleep(20);
+    while (server.sockets[0]?.destroyed !== true || server.log.length === 0) await Bun.sleep(20);
+    expect(server.log).toEqual(['HTTP answer to 127.0.0.1 broken off: the client moved no byte for 0.1 s']);
+  });
+
+  test('a client that does not read a stream: it is not read ahead, and the log has the reason', async () => {
+    const piece = new Uint8Array(32 * 1024);
+    let pulled = 0;
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      pulled++;
+      controller.enqueue(piece);
+    };
+    const endless = () => new ReadableStream({ pull }, { highWaterMark: 0 });
+    await using server = await serve(() => new Response(endless()), { stallMs: 300 });
+    using peer = await RawPeer.to(server.port);
+    peer.socket.pause();
+    peer.say(`${GET}\r\n`);
+    while (server.log.length === 0) await Bun.sleep(20);
+    expect(server.log).toEqual(['HTTP answer to 127.0.0.1 broken off: the client moved no byte for 0.3 s']);
+    // What the kernel takes is no more than some MiB.
+    expect(pulled * piece.length).toBeLessThan(32 * 1024 * 1024);
   });
 
   test('a client that takes a file slowly has all the time it needs', async () => {

@@ -5,6 +5,8 @@
  */
 import type { Socket } from 'node:net';
 import type { Identity } from '../access/identity.ts';
+import { ImageServerError } from '../errors.ts';
+import { arrivals } from '../shared-turns.ts';
 import type { Deadlines } from '../srpc/deadlines.ts';
 import { SocketReader } from '../srpc/reader.ts';
 import { SocketWriter } from '../srpc/writer.ts';
@@ -58,6 +60,8 @@ export interface HttpOptions {
   readonly limits: HttpLimits;
   readonly deadlines: Deadlines;
   readonly log: (line: string) => void;
+  /** For lines about clients that are cut off, of which there may be many at once. */
+  readonly logDropped: (line: string) => void;
   /** The server stops: the request under way is answered, then the connection closed. */
   readonly stopping: AbortSignal;
 }
@@ -100,9 +104,13 @@ class HttpConnection {
       ...(initial ? { initial } : {}),
       onWait: () => this.#flushQuietly(),
     });
+    const stalled = new ImageServerError(
+      'TIMEOUT',
+      `the client moved no byte for ${limits.stallMs / 1000} s`,
+    );
     this.#waiting = (waiting) => {
       this.#clientWaits = !waiting;
-      if (waiting) deadlines.set(socket, limits.stallMs);
+      if (waiting) deadlines.set(socket, limits.stallMs, stalled);
       else deadlines.clear(socket);
     };
     const bodyLate = () => this.#tooLate('body');
@@ -172,6 +180,7 @@ class HttpConnection {
     };
     stopping.addEventListener('abort', stop);
     try {
+      let requests = 0;
       for (let inARow = 0; !socket.destroyed; ) {
         this.#idle = this.#reader.buffered === 0;
         if (this.#idle) deadlines.set(socket, limits.idleMs);
@@ -186,6 +195,7 @@ class HttpConnection {
         const head = parseHead(text);
         if (this.#isEndpoint(head.target)) break;
         checkMethod(head);
+        if (requests++ === 0) await arrivals.next();
         const goOn = this.#answer(head);
         if (!(goOn instanceof Promise ? await goOn : goOn)) break;
         const blocked = this.#writer.ready();
@@ -197,9 +207,10 @@ class HttpConnection {
       }
     } catch (error) {
       if (error instanceof BadRequest) await this.#refuse(error);
-      else if (!socket.destroyed) {
-        // Whatever was promised cannot be kept.
-        options.log(`HTTP answer to ${options.info.peer} broken off: ${(error as Error).message}`);
+      else {
+        // Whatever was promised cannot be kept. A client that has gone by itself is not worth a line.
+        if (!socket.destroyed || (error as Partial<ImageServerError>).code === 'TIMEOUT')
+          options.logDropped(`HTTP answer to ${options.info.peer} broken off: ${(error as Error).message}`);
         socket.destroy();
       }
     } finally {

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import type { CatalogueEvent, ImageStore } from '../store/types.ts';
 import { type ImageUpdate, Operation } from '../wire/messages/imageserver.ts';
 import { getImageUpdates } from './get-image-updates.ts';
-import type { Call } from './method.ts';
+import { Batch, type Call } from './method.ts';
 import { askedFor } from './old-replicas.ts';
 import type { Services } from './services.ts';
 
@@ -10,6 +10,7 @@ function setUp() {
   const listeners = new Set<(event: CatalogueEvent) => void>();
   const images = {
     size: 2,
+    generation: 0,
     entries: () => [{ name: 'a' }, { name: 'b' }],
     directories: () => [{ Name: '.', Metadata: { OwnerGroup: '' } }],
     subscribe(listener: (event: CatalogueEvent) => void) {
@@ -26,10 +27,18 @@ function setUp() {
   } as unknown as Services;
   const abort = new AbortController();
   const call = { peer: '::1', signal: abort.signal } as unknown as Call;
-  const stream = (getImageUpdates.handle(services, undefined, call) as AsyncIterable<ImageUpdate>)[
-    Symbol.asyncIterator
-  ]();
-  const next = async () => (await stream.next()).value as ImageUpdate | undefined;
+  const stream = (
+    getImageUpdates.handle(services, undefined, call) as AsyncIterable<ImageUpdate | Batch<ImageUpdate>>
+  )[Symbol.asyncIterator]();
+  const waiting: ImageUpdate[] = [];
+  const next = async () => {
+    if (waiting.length === 0) {
+      const { value } = await stream.next();
+      if (value === undefined) return undefined;
+      waiting.push(...(value instanceof Batch ? value.items : [value]));
+    }
+    return waiting.shift();
+  };
   const emit = (event: CatalogueEvent) => {
     for (const listener of listeners) listener(event);
   };

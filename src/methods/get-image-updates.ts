@@ -1,9 +1,10 @@
 /** The live stream that replicas follow: everything there is, an end mark, then every change in its real order. */
 
 import { ImageServerError } from '../errors.ts';
-import type { CatalogueEvent, ImageEntry } from '../store/types.ts';
-import type { Directory } from '../wire/messages/image.ts';
+import { streamTurns } from '../shared-turns.ts';
+import type { CatalogueEvent } from '../store/types.ts';
 import { ImageUpdate, Operation } from '../wire/messages/imageserver.ts';
+import { listedUpdates } from './listed-updates.ts';
 import { defineStream } from './method.ts';
 import { listening } from './old-replicas.ts';
 
@@ -14,21 +15,6 @@ const END_OF_LIST: ImageUpdate = Object.freeze({ Name: '', Directory: null, Oper
 
 /** One update object per event, shared by all listeners, so that the transport encodes it once. */
 const updates = new WeakMap<CatalogueEvent, ImageUpdate>();
-
-/** The same for what the list names: when a fleet comes back at once, its lists are the same. */
-const listed = new WeakMap<ImageEntry | Directory, ImageUpdate>();
-
-function listedUpdateOf(what: ImageEntry | Directory): ImageUpdate {
-  let update = listed.get(what);
-  if (!update) {
-    update =
-      'Metadata' in what
-        ? { Name: '', Directory: what, Operation: Operation.MakeDirectory }
-        : { Name: what.name, Directory: null, Operation: Operation.AddImage };
-    listed.set(what, update);
-  }
-  return update;
-}
 
 function updateOf(event: CatalogueEvent): ImageUpdate {
   let update = updates.get(event);
@@ -61,6 +47,7 @@ export const getImageUpdates = defineStream({
   item: ImageUpdate,
   async *handle(services, _request, call) {
     await services.replicated(call.signal);
+    await streamTurns.next();
     let behind: CatalogueEvent[] = [];
     let wake: (() => void) | undefined;
     let overrun = false;
@@ -75,9 +62,8 @@ export const getImageUpdates = defineStream({
     services.activity.updateListeners++;
     services.log(`New image replication client connected from: ${call.peer}`);
     try {
-      const entries = [...services.images.entries()];
-      for (const directory of services.images.directories()) yield listedUpdateOf(directory);
-      for (const entry of entries) yield listedUpdateOf(entry);
+      const batches = await listedUpdates(services.images);
+      for (const batch of batches) yield batch.items.length === 1 ? (batch.items[0] as ImageUpdate) : batch;
       yield END_OF_LIST;
       services.log('Finished sending initial image list to replication client');
       while (!call.signal.aborted) {

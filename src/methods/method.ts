@@ -81,6 +81,11 @@ export interface ImageUploadMethod<R = unknown> extends Common {
   ): Promise<R>;
 }
 
+/** Values of a live stream that are sent in one piece; not changed any more. */
+export class Batch<I> {
+  constructor(readonly items: readonly I[]) {}
+}
+
 /** A stream of values from the server. `end` is sent after the last item. */
 export interface StreamMethod<Q = unknown, I = unknown> extends Common {
   readonly shape: 'stream';
@@ -91,8 +96,11 @@ export interface StreamMethod<Q = unknown, I = unknown> extends Common {
   readonly end?: I;
   /** True if every item must reach the client at once (live events) instead of when a buffer is full. */
   readonly live: boolean;
-  /** Values yielded may be shared between callers: the transport may cache their encoding by identity. */
-  handle(services: Services, request: Q, call: Call): AsyncIterable<I> | Iterable<I>;
+  /**
+   * Values yielded may be shared between callers: the transport may cache their encoding by identity. Only live streams
+   * yield batches, and not as the first.
+   */
+  handle(services: Services, request: Q, call: Call): AsyncIterable<I | Batch<I>> | Iterable<I>;
 }
 
 /** ListImages: raw text lines over SRPC with both coders; an array of names over HTTP. */

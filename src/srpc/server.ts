@@ -18,6 +18,7 @@ import {
 } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
 import { methods as allMethods } from '../methods/table.ts';
+import { arrivals } from '../shared-turns.ts';
 import type { ImageFile, ObjectReader } from '../store/types.ts';
 import { goJsonChunks } from '../wire/json.ts';
 import type { StructSchema } from '../wire/schema.ts';
@@ -48,6 +49,8 @@ export interface SrpcOptions {
   readonly log: (line: string) => void;
   /** Set for a moment after the start: calls wait for it. If it fails the connection is closed. */
   readonly opening?: () => Promise<void> | undefined;
+  /** For lines about listeners that are cut off, of which there may be many at once; `log` if undefined. */
+  readonly logDropped?: (line: string) => void;
   /** The server stops: calls under way are finished, nothing new is begun. */
   readonly stopping?: AbortSignal;
   /** Of tests. */
@@ -90,11 +93,12 @@ class Connection implements Caller {
   ) {
     this.#methods = options.methods ?? allMethods;
     this.#methodLine = options.methodLine ?? DEFAULT_METHOD_LINE;
+    const stallMs = options.stallMs ?? DEFAULT_STALL_MS;
     const patience = new Patience(
       socket,
       deadlines,
-      options.stallMs ?? DEFAULT_STALL_MS,
-      new ImageServerError('TIMEOUT', 'the peer took too long'),
+      stallMs,
+      new ImageServerError('TIMEOUT', `the peer moved no byte for ${stallMs / 1000} s (-stallTimeout)`),
     );
     this.#writer = new SocketWriter(socket, options.plain, patience);
     this.#reader = new SocketReader(socket, {
@@ -121,6 +125,7 @@ class Connection implements Caller {
     };
     stopping?.addEventListener('abort', stop);
     try {
+      await arrivals.next();
       for (let calls = 1; !stopping?.aborted; calls++) {
         const blocked = this.#writer.ready();
         if (blocked) await blocked;
@@ -388,7 +393,7 @@ class Connection implements Caller {
   /** Runs `send` until the client goes or the server stops; always throws, as the connection cannot go on. */
   async #listen(method: Method, listening: AbortController, send: () => Promise<void>): Promise<never> {
     const { socket } = this;
-    const { stopping, log, peer } = this.options;
+    const { stopping, log, logDropped = log, peer } = this.options;
     // Nothing that the client says matters any more except that it goes.
     const stop = () => listening.abort();
     this.#reader.discard();
@@ -401,7 +406,8 @@ class Connection implements Caller {
       await send();
     } catch (thrown) {
       const error = asImageServerError(thrown);
-      if (error.code !== 'CANCELLED') log(`${method.name}: dropped listener ${peer}: ${error.message}`);
+      if (error.code !== 'CANCELLED')
+        logDropped(`${method.name}: dropped listener ${peer}: ${error.message}`);
       throw error;
     } finally {
       stopping?.removeEventListener('abort', stop);

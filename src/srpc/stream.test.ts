@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import type { StreamMethod } from '../methods/method.ts';
+import { Batch, type StreamMethod } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
 import { string, struct } from '../wire/schema.ts';
 import type { SrpcCall } from './call.ts';
@@ -69,4 +69,33 @@ test('a long list lets others have their turn', async () => {
   );
   over = true;
   expect(turns).toBeGreaterThan(3);
+});
+
+test('a batch that many listeners get is encoded once, and goes out as the same bytes', async () => {
+  const batch = new Batch(Array.from({ length: 100 }, (_, index) => ({ Name: `${index}` })));
+  let encoded = 0;
+  const counting = { name: 'gob', encode: () => Buffer.from([++encoded]) } as unknown as Coder;
+  const method = {
+    item,
+    async *handle() {
+      yield { Name: 'first' };
+      yield batch;
+    },
+  } as unknown as StreamMethod;
+  const sent: Uint8Array[][] = [];
+  for (let listener = 0; listener < 3; listener++) {
+    const pieces: Uint8Array[] = [];
+    sent.push(pieces);
+    const write = (piece: Uint8Array) => void pieces.push(piece);
+    const writer = { write, writeAlone: write, flush: () => undefined } as unknown as SocketWriter;
+    await sendEvents(method, services, counting, writer, call);
+  }
+  // The first value is each stream's own: it defines the types.
+  expect(encoded).toBe(3 + 100);
+  expect(sent.map((pieces) => pieces.map(({ length }) => length))).toEqual([
+    [1, 100],
+    [1, 100],
+    [1, 100],
+  ]);
+  expect(sent[1]?.[1]).toBe(sent[0]?.[1] as Uint8Array);
 });

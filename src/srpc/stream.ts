@@ -1,7 +1,8 @@
 /** Streams of values from the server: lists that end, and live events that end only with the connection. */
 import { ImageServerError } from '../errors.ts';
-import type { StreamMethod, TextStream } from '../methods/method.ts';
+import { Batch, type StreamMethod, type TextStream } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
+import { streamTurns } from '../shared-turns.ts';
 import type { SrpcCall } from './call.ts';
 import type { Coder, CoderName } from './coder.ts';
 import type { SocketWriter } from './writer.ts';
@@ -10,7 +11,7 @@ import type { SocketWriter } from './writer.ts';
 const TURN_MS = 3;
 
 /**
- * Values yielded to several listeners are the same object: its bytes are made once. (A fresh encoder numbers types the
+ * Values and batches yielded to several listeners are the same object: its bytes are made once. (A fresh encoder numbers types the
  * same way every time and defines them with its first value, so later values look the same on every stream.)
  */
 const encoded: Record<CoderName, WeakMap<object, Uint8Array>> = { gob: new WeakMap(), json: new WeakMap() };
@@ -19,7 +20,10 @@ function sharedEncoding(method: StreamMethod, coder: Coder, item: object): Uint8
   const known = encoded[coder.name];
   let bytes = known.get(item);
   if (!bytes) {
-    bytes = coder.encode(method.item, item);
+    bytes =
+      item instanceof Batch
+        ? Buffer.concat(item.items.map((one) => coder.encode(method.item, one)))
+        : coder.encode(method.item, item);
     known.set(item, bytes);
   }
   return bytes;
@@ -83,13 +87,11 @@ export async function sendEvents(
   call: SrpcCall,
   deafMs = DEAF_MS,
 ): Promise<void> {
-  let since = performance.now();
   let count = 0;
   let flushing = false;
   let failure: unknown;
   const flush = () => {
     flushing = false;
-    since = performance.now();
     try {
       // Whether the socket takes more is asked before the next item.
       Promise.resolve(writer.flush()).catch(() => undefined);
@@ -99,6 +101,8 @@ export async function sendEvents(
   };
   let first = true;
   for await (const item of method.handle(services, undefined, call)) {
+    // All streams share their turns: a thousand lists at once, or an event for a thousand listeners, hold up nobody.
+    if (!flushing || item instanceof Batch || (++count & 31) === 0) await streamTurns.next();
     if (failure !== undefined) throw failure;
     const bytes = first
       ? coder.encode(method.item, item as never)
@@ -110,9 +114,6 @@ export async function sendEvents(
       flushing = true;
       setImmediate(flush);
     }
-    // A long list lets others have their turn.
-    if ((++count & 31) === 0 && performance.now() - since > TURN_MS)
-      await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

@@ -125,3 +125,18 @@ test('gathers small pieces, sends big ones as they are, in order', async () => {
   });
   expect(bytes.equals(Buffer.concat(parts))).toBe(true);
 });
+
+test('short pieces for a peer that does not read hold no slab each', () => {
+  const held: Uint8Array[] = [];
+  const socket = {
+    writableLength: 1,
+    write: (data: Uint8Array) => held.push(data),
+  } as unknown as Socket;
+  const writer = new SocketWriter(socket, true);
+  for (let index = 0; index < 100; index++) {
+    writer.writeLatin1('an event');
+    writer.flush();
+  }
+  const buffers = new Set(held.map(({ buffer }) => buffer));
+  expect([...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThan(64 * 1024);
+});

@@ -11,7 +11,7 @@ import { canSendfile, trySendfile } from './sendfile.ts';
 
 /** Size of the buffers in which small pieces are gathered. */
 const SLAB = 64 * 1024;
-/** Up to so many bytes in a slab are copied when they are sent over TLS. */
+/** Up to so many bytes in a slab are copied when the socket, or TLS, takes them later. */
 const SHORT = 2 * 1024;
 /** Slabs kept for reuse by all connections. */
 const SPARE_SLABS = 32;
@@ -31,8 +31,12 @@ const SENDFILE_TURN = 4 * 1024 * 1024;
 
 const spare: Buffer[] = [];
 
-function closedError(): ImageServerError {
-  return new ImageServerError('CANCELLED', 'connection closed');
+/** Why the connection is closed: TIMEOUT if we have cut it off, else CANCELLED. */
+function closedError(socket: Socket): ImageServerError {
+  const { errored } = socket;
+  return errored instanceof ImageServerError
+    ? errored
+    : new ImageServerError('CANCELLED', 'connection closed');
 }
 
 export class SocketWriter {
@@ -105,7 +109,7 @@ export class SocketWriter {
   /** Waits for a socket that has been given more than it takes; undefined if it has not. */
   ready(): void | Promise<void> {
     const socket = this.#socket;
-    if (socket.destroyed) throw closedError();
+    if (socket.destroyed) throw closedError(socket);
     if (socket.writableNeedDrain && socket.writableLength > 0) return this.#drained();
   }
 
@@ -118,8 +122,10 @@ export class SocketWriter {
     const slab = this.#slab;
     if (!slab || this.#used === 0) return;
     let data = slab.subarray(0, this.#used);
-    // TLS takes what it is given later: a copy of what is short, so that the slab can be used again at once.
-    const copied = !this.plain && this.#used <= SHORT;
+    // What is taken later is copied if it is short, so that the slab can be used again at once: short pieces for a peer
+    // that does not read would each hold a slab.
+    const later = !this.plain || this.#socket.writableLength > 0;
+    const copied = later && this.#used <= SHORT;
     if (copied) data = Buffer.from(data);
     this.#slab = undefined;
     this.#used = 0;
@@ -129,7 +135,7 @@ export class SocketWriter {
   }
 
   #send(data: Uint8Array): void {
-    if (this.#socket.destroyed || this.#socket.writableEnded) throw closedError();
+    if (this.#socket.destroyed || this.#socket.writableEnded) throw closedError(this.#socket);
     this.#socket.write(data);
   }
 
@@ -146,7 +152,7 @@ export class SocketWriter {
         else resolve();
       };
       const onDrain = () => finish();
-      const onClose = () => finish(closedError());
+      const onClose = () => finish(closedError(socket));
       socket.on('drain', onDrain);
       socket.on('close', onClose);
     });
@@ -158,7 +164,7 @@ export class SocketWriter {
   /** Resolves when the socket has taken everything written to it. */
   #emptied(): void | Promise<void> {
     const socket = this.#socket;
-    if (socket.destroyed) throw closedError();
+    if (socket.destroyed) throw closedError(socket);
     if (socket.writableLength === 0) return;
     return new Promise<void>((resolve, reject) => {
       this.patience?.begin();
@@ -168,7 +174,7 @@ export class SocketWriter {
         over = true;
         this.patience?.end();
         socket.off('close', finish);
-        if (socket.destroyed) reject(closedError());
+        if (socket.destroyed) reject(closedError(socket));
         else resolve();
       };
       socket.once('close', finish);
@@ -204,7 +210,7 @@ export class SocketWriter {
         turn += sent;
         if (turn < SENDFILE_TURN) continue;
         await new Promise((resolve) => setImmediate(resolve));
-        if (this.#socket.destroyed) throw closedError();
+        if (this.#socket.destroyed) throw closedError(this.#socket);
       } else {
         const piece = Buffer.allocUnsafe(Math.min(end - at, WAIT_PIECE));
         readFully(fd, piece, 0, at, piece.length);
@@ -225,7 +231,7 @@ export class SocketWriter {
       onProgress?.();
     };
     const at = await sendOnThread(this.#socket, fd, start, end, progress).finally(() => this.patience?.end());
-    if (this.#socket.destroyed) throw closedError();
+    if (this.#socket.destroyed) throw closedError(this.#socket);
     return at;
   }
 

@@ -53,6 +53,7 @@ export class Catalogue {
   readonly #log: (line: string) => void;
   #listing: Uint8Array | undefined;
   #sequence = 0;
+  #generation = 0;
 
   constructor(log: (line: string) => void) {
     this.#log = log;
@@ -62,7 +63,7 @@ export class Catalogue {
     const { name } = record.entry;
     const before = this.images.get(name);
     if (before) this.#takeOut(before.entry);
-    else this.#listing = undefined;
+    else this.#changed();
     this.images.set(name, record);
     const { images } = this.#directories.get(parentDirectory(name)) as DirectoryState;
     images.splice(position(images, record.entry, compareAge), 0, record.entry);
@@ -73,7 +74,17 @@ export class Catalogue {
     if (!record) return;
     this.#takeOut(record.entry);
     this.images.delete(name);
+    this.#changed();
+  }
+
+  #changed(): void {
     this.#listing = undefined;
+    this.#generation++;
+  }
+
+  /** Another number whenever an image or directory comes or goes, or a directory gets another owner. */
+  get generation(): number {
+    return this.#generation;
   }
 
   #takeOut(entry: ImageEntry): void {
@@ -106,6 +117,7 @@ export class Catalogue {
   }
 
   putDirectory(name: string, ownerGroup: string): void {
+    this.#generation++;
     const state = this.#directories.get(name);
     if (state) state.ownerGroup = ownerGroup;
     else {
@@ -118,6 +130,7 @@ export class Catalogue {
 
   removeDirectory(name: string): void {
     if (!this.#directories.delete(name)) return;
+    this.#generation++;
     (this.#directories.get(parentDirectory(name)) as DirectoryState).subdirectories--;
     const gone = { Name: name, Metadata: { OwnerGroup: '' } };
     this.#sorted &&= this.#sorted.toSpliced(this.#positionOf(gone), 1);

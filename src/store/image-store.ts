@@ -123,6 +123,10 @@ export class DirectoryImageStore implements ImageStore {
     for (const { entry } of this.catalogue.images.values()) yield entry;
   }
 
+  get generation(): number {
+    return this.catalogue.generation;
+  }
+
   listing(): Uint8Array {
     return this.catalogue.listing();
   }

@@ -209,6 +209,8 @@ export interface ImageStore {
   /** Whether such an image is there: `remove` puts its file into the quarantine. */
   isDamaged(name: string): boolean;
   entries(): Iterable<ImageEntry>;
+  /** Another number whenever an image or directory comes or goes, or a directory gets another owner. */
+  readonly generation: number;
   readonly size: number;
   /** All names, each with a newline, then an empty line: the ListImages stream, kept ready. */
   listing(): Uint8Array;

@@ -21,6 +21,9 @@ import { invoke, linesOf, nothingAsked, streamRequest, throwFailure } from './in
 import { itemStream } from './item-stream.ts';
 import { partsReply } from './long-json.ts';
 
+/** Lines of live updates, which all listeners share. */
+const updateLines = new WeakMap<object, Uint8Array>();
+
 const NDJSON = 'application/x-ndjson';
 /** Requests other than images are lists of hashes or small objects at most, bytes. */
 const MAX_SMALL_CALL = 32 * 1024 * 1024;
@@ -71,6 +74,7 @@ async function streamReply(
             })
           : itemStream(method.handle(deps.services, streamRequest(method, text), call), {
               ...options,
+              shared: updateLines,
               encode: (item) => `${toJson(method.item, item)}\n`,
             });
     return new Response(body, { headers: { 'content-type': NDJSON, 'cache-control': 'no-store' } });

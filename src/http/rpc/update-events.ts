@@ -5,7 +5,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Elysia } from 'elysia';
-import type { Method } from '../../methods/method.ts';
+import { ImageServerError } from '../../errors.ts';
+import { listedUpdates } from '../../methods/listed-updates.ts';
+import type { Batch, Method } from '../../methods/method.ts';
+import { streamTurns } from '../../shared-turns.ts';
 import type { CatalogueEvent } from '../../store/types.ts';
 import { toJson } from '../../wire/json.ts';
 import { ImageUpdate, Operation } from '../../wire/messages/imageserver.ts';
@@ -35,6 +38,11 @@ function eventText(update: ImageUpdate, id?: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}data: ${toJson(ImageUpdate, update)}\n\n`;
 }
 
+/** What all listeners share. */
+const listedEvents = new WeakMap<object, Uint8Array>();
+
+type Item = string | ImageUpdate;
+
 /** Waits for the next change, at most until the next sign of life is due or the listener has gone. */
 async function waitForChange(history: UpdateHistory, signal: AbortSignal): Promise<'changed' | 'quiet'> {
   const { promise, resolve } = Promise.withResolvers<'changed' | 'quiet'>();
@@ -63,22 +71,20 @@ export function updateEvents(deps: HttpDeps) {
     return match?.[1] === run && history.reaches(position) ? position : undefined;
   };
 
-  async function* texts(lastId: string | null, signal: AbortSignal): AsyncGenerator<string> {
+  /** Whole texts, and updates without an id. */
+  async function* events(lastId: string | null, signal: AbortSignal): AsyncGenerator<Item | Batch<Item>> {
     await services.replicated(signal);
     yield `retry: ${RETRY_MS}\n\n`;
     let position = resumeAt(lastId);
     if (position === undefined) {
+      await streamTurns.next();
       position = history.end;
-      const names = [...services.images.names()];
-      for (const directory of services.images.directories())
-        yield eventText({ Name: '', Directory: directory, Operation: Operation.MakeDirectory });
-      for (const name of names)
-        yield eventText({ Name: name, Directory: null, Operation: Operation.AddImage });
+      yield* await listedUpdates(services.images);
       yield eventText({ Name: '', Directory: null, Operation: Operation.AddImage }, idAt(position));
     }
     while (!signal.aborted) {
-      // Too slow for the history: the listener comes back by itself and gets the whole list.
-      if (!history.reaches(position)) return;
+      // It comes back by itself and gets the whole list.
+      if (!history.reaches(position)) throw new ImageServerError('UNAVAILABLE', 'listener is too far behind');
       const event = history.at(position);
       if (event) yield eventText(updateOf(event), idAt(++position));
       else if ((await waitForChange(history, signal)) === 'quiet' && !signal.aborted)
@@ -97,9 +103,10 @@ export function updateEvents(deps: HttpDeps) {
       const signal = AbortSignal.any([request.signal, gone.signal]);
       const { finish } = openCall(deps, request, method, signal);
       services.activity.updateListeners++;
-      const body = itemStream(texts(request.headers.get('last-event-id'), signal), {
-        encode: (text) => text,
+      const body = itemStream(events(request.headers.get('last-event-id'), signal), {
+        encode: (item) => (typeof item === 'string' ? item : eventText(item)),
         live: true,
+        shared: listedEvents,
         onCancel: () => gone.abort(),
         onEnd: (error) => {
           services.activity.updateListeners--;
