@@ -125,6 +125,9 @@ export class Peer {
     if (!this.#client) throw new Error('not started');
     return this.#client;
   }
+  get pid(): number {
+    return this.#started?.pid ?? 0;
+  }
   get port(): number {
     return this.#started?.port ?? 0;
   }
