@@ -254,6 +254,8 @@ export class ImageLoader {
       this.#damage(name, `not an image or cut off: ${(thrown as Error).message}`);
       return;
     }
+    // Decoding ends with a look at the whole tree.
+    await this.#turn.next();
     const digest = await sha512(file.subarray(0, summary.gobLength));
     const state = checksumState(file, summary.gobLength, digest);
     if (state === 'wrong') {

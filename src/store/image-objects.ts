@@ -4,7 +4,7 @@ import type { ImageSummary } from '../wire/encoded-image.ts';
 import { HASH_BYTES, hashBytes, hashText } from './object-hash.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
 import { examine } from './object-verify.ts';
-import { eachSlot, packSlots } from './slot-list.ts';
+import { eachSlot, eachSlotInTurns, packSlots } from './slot-list.ts';
 import { Turn } from './turn.ts';
 
 /** Objects looked up between two looks at the clock. */
@@ -67,10 +67,18 @@ export async function referToPresent(
         missing === 1 ? `object: ${first} is not available` : `${missing} objects are not available`,
       );
     const packed = packSlots(slots);
-    eachSlot(packed, (slot) => store.table.reference(slot));
+    await eachSlotInTurns(packed, turn, (slot) => store.table.reference(slot));
     return packed;
   } finally {
-    for (const slot of slots.subarray(0, count)) if (slot !== 0) store.table.release(slot, 0);
+    await releaseAll(store, slots.subarray(0, count), turn);
+  }
+}
+
+async function releaseAll(store: DirectoryObjectStore, slots: Uint32Array, turn: Turn): Promise<void> {
+  for (let index = 0; index < slots.length; index++) {
+    const slot = slots[index] as number;
+    if (slot !== 0) store.table.release(slot, 0);
+    if (index % BATCH === 0 && turn.over()) await turn.next();
   }
 }
 
@@ -102,8 +110,8 @@ export async function referToAll(
     store.table.resize(slot, expectedSize(summary, slots.indexOf(slot)));
   }
   const packed = packSlots(slots);
-  eachSlot(packed, (slot) => store.table.reference(slot));
-  for (const slot of slots) store.table.release(slot, 0);
+  await eachSlotInTurns(packed, turn, (slot) => store.table.reference(slot));
+  await releaseAll(store, slots, turn);
   return { slots: packed, missing, first };
 }
 

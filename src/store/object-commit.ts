@@ -26,10 +26,12 @@ export async function commitObjects(
   for (const { hash } of group) inFlight.set(hash, (inFlight.get(hash) ?? 0) + 1);
   let placed = 0;
   let durable = false;
+  const turn = new Turn();
   try {
     await syncContents(store, group);
-    const turn = new Turn();
     for (const staged of group) {
+      const leaving = store.leaving.get(staged.hash);
+      if (leaving) await leaving;
       place(store, staged);
       placed++;
       if (turn.over()) await turn.next();
@@ -49,6 +51,7 @@ export async function commitObjects(
     // What is in place has durable contents, whatever failed after: it is known, if only as garbage. Whoever relies on it
     // next has its name synced first.
     for (const staged of group.slice(0, placed)) {
+      if (turn.over()) await turn.next();
       lease(know(store, staged));
       if (!durable) store.finds.unsynced(store.pathOf(staged.hash));
     }

@@ -320,6 +320,58 @@ describe('collection', () => {
     ));
 });
 
+test('an upload of an object that is being collected waits until it is gone, and brings it back', () => {
+  const removing = Promise.withResolvers<void>();
+  const removed = Promise.withResolvers<void>();
+  return withObjectStore(
+    async ({ store, clock }) => {
+      const [hash] = (await addAll(store, 'wanted again')) as [string];
+      clock.now += 10_000;
+      const collecting = store.collect(() => true);
+      await removing.promise;
+      expect(store.size(hash)).toBe(0);
+      const uploading = addAll(store, 'wanted again');
+      // Not before: the file that is still to go would be the new one.
+      const first = await Promise.race([uploading.then(() => 'uploaded'), Bun.sleep(50).then(() => 'waits')]);
+      expect(first).toBe('waits');
+      removed.resolve();
+      expect((await collecting).deleted).toEqual([hash]);
+      await uploading;
+      expect(readFileSync(store.pathOf(hash), 'utf8')).toBe('wanted again');
+      expect(store.totals().objects).toBe(1);
+    },
+    {
+      graceMs: 0,
+      disk: {
+        ...realDisk,
+        async remove(path) {
+          removing.resolve();
+          await removed.promise;
+          await realDisk.remove(path);
+        },
+      },
+    },
+  );
+});
+
+test('an object that cannot be collected is there again', () =>
+  withObjectStore(
+    async ({ store, clock }) => {
+      const hashes = await addAll(store, 'one', 'two');
+      clock.now += 10_000;
+      await expect(store.collect(() => true)).rejects.toThrow('error cleaning up');
+      for (const hash of hashes) expect(store.size(hash)).toBe(3);
+      expect(store.totals()).toMatchObject({ objects: 2, unreferencedObjects: 2, unreferencedBytes: 6 });
+    },
+    {
+      graceMs: 0,
+      disk: {
+        ...realDisk,
+        remove: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })),
+      },
+    },
+  ));
+
 describe('space', () => {
   const disk = (state: { free: number }) => ({ space: () => ({ capacity: 1000, free: state.free }) });
 
@@ -431,9 +483,9 @@ describe('space', () => {
         policy: { minFreeBytes: 100, startPercent: 99 },
         disk: {
           ...disk(state),
-          unlink(path) {
+          remove(path) {
             state.free += 300;
-            realDisk.unlink(path);
+            return realDisk.remove(path);
           },
         },
       },

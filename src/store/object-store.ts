@@ -74,6 +74,8 @@ export class DirectoryObjectStore implements ObjectStore {
    * not to be collected if another upload has brought the same object.
    */
   readonly inFlight = new Map<Hash, number>();
+  /** Being collected: not known any more, but perhaps still in place. Nothing may be put there until that is over. */
+  readonly leaving = new Map<Hash, Promise<void>>();
   /** Leaf directories (16 bits of hash) whose entries in their parents are durable. */
   readonly durableLeaves = new Uint8Array(65536);
   /** Damaged objects whose file could not be moved away. */
@@ -124,7 +126,7 @@ export class DirectoryObjectStore implements ObjectStore {
 
   #look(bytes: Uint8Array, at: number): number {
     const hash = hashText(bytes, at);
-    if (this.inFlight.has(hash) || this.unmovable.has(hash)) return 0;
+    if (this.inFlight.has(hash) || this.unmovable.has(hash) || this.leaving.has(hash)) return 0;
     const path = this.pathOf(hash);
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (!found?.isFile() || found.size === 0) return 0;

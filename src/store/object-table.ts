@@ -213,13 +213,17 @@ export class ObjectTable {
     this.#touch(slot);
   }
 
-  sortUnreferenced(): void {
-    const slots = [...this.unreferencedSlots()];
-    slots.sort((a, b) => (this.since[a] as number) - (this.since[b] as number));
+  /** Oldest first, in slices. What became unreferenced meanwhile is the youngest. */
+  async sortUnreferenced(): Promise<void> {
+    const sorted = await sortSlots(this.unreferencedSlots(), this.since);
+    const isSorted = new Uint8Array(this.#end);
+    for (const slot of sorted) isSorted[slot] = 1;
+    const younger = this.unreferencedSlots().filter((slot) => isSorted[slot] === 0);
     this.#next[0] = 0;
     this.#previous[0] = 0;
     this.listVersion++;
-    for (const slot of slots) this.#link(slot);
+    for (const slot of sorted) if (this.isUnreferenced(slot)) this.#link(slot);
+    for (const slot of younger) this.#link(slot);
   }
 
   /** Slots of unreferenced objects, oldest first, as they are now. */
@@ -415,9 +419,10 @@ export class ObjectTable {
 
   // The mix is seeded: nobody outside can prepare objects that fall into one bucket.
   #bucketOf(words: Uint32Array, at: number): number {
-    const [s0, s1, s2, s3] = this.#seed as unknown as [number, number, number, number];
+    const seed = this.#seed;
     const mixed =
-      Math.imul((words[at] as number) ^ s0, s1 | 1) + Math.imul((words[at + 1] as number) ^ s2, s3 | 1);
+      Math.imul((words[at] as number) ^ (seed[0] as number), (seed[1] as number) | 1) +
+      Math.imul((words[at + 1] as number) ^ (seed[2] as number), (seed[3] as number) | 1);
     return Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d) >>> 4;
   }
 

@@ -1,4 +1,5 @@
 /** The objects of an image as a compact list: slot numbers in rising order, each once, as differences in 7-bit groups. */
+import type { Turn } from './turn.ts';
 
 export function packSlots(slots: Uint32Array): Uint8Array {
   const sorted = slots.slice().sort();
@@ -18,10 +19,43 @@ export function packSlots(slots: Uint32Array): Uint8Array {
   return out.slice(0, size);
 }
 
+/** Bytes of a list gone through between two looks at the clock. */
+const BATCH_BYTES = 1024;
+
 /** Calls `visit` for each slot; stops and answers false when that answers false. */
 export function eachSlot(packed: Uint8Array, visit: (slot: number) => unknown): boolean {
-  let slot = 0;
-  for (let at = 0; at < packed.length; ) {
+  return visitFrom(packed, 0, 0, packed.length, visit) !== undefined;
+}
+
+/** Calls `visit` for each slot, in slices. */
+export async function eachSlotInTurns(
+  packed: Uint8Array,
+  turn: Turn,
+  visit: (slot: number) => void,
+): Promise<void> {
+  let place: Place | undefined = { at: 0, slot: 0 };
+  while (place && place.at < packed.length) {
+    place = visitFrom(packed, place.at, place.slot, place.at + BATCH_BYTES, (slot) => {
+      visit(slot);
+    });
+    if (turn.over()) await turn.next();
+  }
+}
+
+interface Place {
+  readonly at: number;
+  readonly slot: number;
+}
+
+/** Goes on at `at`, after `slot`, until it is past `end`; where it stopped, undefined if `visit` has answered false. */
+function visitFrom(
+  packed: Uint8Array,
+  at: number,
+  slot: number,
+  end: number,
+  visit: (slot: number) => unknown,
+): Place | undefined {
+  while (at < Math.min(end, packed.length)) {
     let difference = 0;
     let shift = 0;
     for (;;) {
@@ -31,7 +65,7 @@ export function eachSlot(packed: Uint8Array, visit: (slot: number) => unknown): 
       shift += 7;
     }
     slot += difference >>> 0;
-    if (visit(slot) === false) return false;
+    if (visit(slot) === false) return undefined;
   }
-  return true;
+  return { at, slot };
 }

@@ -37,22 +37,22 @@ export async function readUnreferenced(directory: string, table: ObjectTable): P
   const source = new BufferSource(file);
   const decoder = new GobDecoder(source);
   const count = Number((await decoder.decode(uint64)) ?? 0n);
-  const ages: { hash: string; since: number }[] = [];
+  const ages: { hash: Uint8Array; since: number }[] = [];
   const turn = new Turn();
   for (let index = 0; index < count; index++) {
     const entry = await decoder.decode(UnreferencedObject);
     if (!entry) throw new Error('unexpected EOF');
-    ages.push({ hash: entry.Hash, since: Number(entry.Age.unixNanos) / 1e6 });
+    ages.push({ hash: hashBytes(entry.Hash), since: Number(entry.Age.unixNanos) / 1e6 });
     if (turn.over()) await turn.next();
   }
   const state = checksumState(file, source.at, await sha512(file.subarray(0, source.at)));
   if (state !== 'good') throw new Error(`checksum is ${state}`);
-  // In one go: the list must not change under our hands.
   for (const { hash, since } of ages) {
-    const slot = table.find(hashBytes(hash));
+    const slot = table.find(hash);
     if (slot !== 0 && table.isUnreferenced(slot)) table.age(slot, since);
+    if (turn.over()) await turn.next();
   }
-  table.sortUnreferenced();
+  await table.sortUnreferenced();
 }
 
 /** Writes the list as it is now; returns the new file's stamp. */
