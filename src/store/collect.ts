@@ -8,7 +8,7 @@ import { Turn } from './turn.ts';
 import type { CollectResult, Hash, UnreferencedEntry } from './types.ts';
 
 /** Files that are removed at the same time. */
-const AT_ONCE = 32;
+const AT_ONCE = 8;
 
 /**
  * Deletes while `wanted` says so. Leased and recently uploaded objects are passed over, and nothing is deleted before
