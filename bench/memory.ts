@@ -2,7 +2,7 @@
  * Memory of the server while it does what takes the most: objects of gigabytes in and out, and a fleet's images served
  * to many at once. `bun bench/memory.ts [--size MiB] [--images N] [--inodes N] [--peer DIR] [--only WORDS]`; `--peer`: a
  * directory with another `objecttool`, to upload and download with that too. Prints the highest resident size (VmHWM)
- * of each step, MiB.
+ * of each step, MiB. Each step that looks into trees has a server of its own, just started.
  */
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,15 +31,24 @@ const { values } = parseArgs({
   },
 });
 const MIB = 1024 * 1024;
+const FRESH = true;
 const size = Number(values.size) * MIB;
 const scratch = mkdtempSync(join(tmpdir(), 'bench-memory-'));
-const server = await startServer({ args: ['-minFreeBytes=1'] });
-const { pid, port } = server;
+const directory = join(scratch, 'server');
+const start = () => startServer({ directory, args: ['-minFreeBytes=1'] });
+let server = await start();
 const host = '127.0.0.1';
-const address = { host, port };
+const address = () => ({ host, port: server.port });
 
-async function step(name: string, work: () => Promise<unknown>): Promise<void> {
-  if (!name.includes(values.only)) return;
+/** `fresh`: by a server that has just been started, so that it does not carry over what the steps before have left. */
+async function step(name: string, work: () => Promise<unknown>, fresh = false): Promise<void> {
+  // The images are needed by the others.
+  if (!name.includes(values.only) && !name.includes('images of')) return;
+  if (fresh) {
+    await server.stop();
+    server = await start();
+  }
+  const { pid } = server;
   peak(pid);
   const started = performance.now();
   const said = await work();
@@ -70,7 +79,7 @@ async function run(command: string[]): Promise<string> {
 }
 
 async function uploadBySrpc(path: string): Promise<string> {
-  const client = await connectSrpc(address);
+  const client = await connectSrpc(address());
   const fd = openSync(path, 'r');
   try {
     const channel = await client.open('ObjectServer.AddObjects');
@@ -88,7 +97,7 @@ async function uploadBySrpc(path: string): Promise<string> {
 }
 
 async function downloadBySrpc(hash: string): Promise<void> {
-  const client = await connectSrpc(address);
+  const client = await connectSrpc(address());
   const channel = await client.open('ObjectServer.GetObjects');
   await channel.send(GetObjectsRequest, { Exclusive: false, Hashes: [hash] });
   await channel.flush();
@@ -126,7 +135,11 @@ async function bigObjects(): Promise<void> {
   const tools: [string, string[]][] = [['our objecttool', programCommand('objecttool')]];
   if (values.peer) tools.push(['the other objecttool', [join(values.peer, 'objecttool')]]);
   for (const [name, command] of tools) {
-    const flags = [`-certDirectory=${none}`, `-objectServerHostname=${host}`, `-objectServerPortNum=${port}`];
+    const flags = [
+      `-certDirectory=${none}`,
+      `-objectServerHostname=${host}`,
+      `-objectServerPortNum=${server.port}`,
+    ];
     file = makeFile(name);
     hash = (await run(['sha512sum', file])).split(' ')[0] as string;
     await step(`${values.size} MiB in by ${name}`, () => run([...command, ...flags, 'add', file]));
@@ -153,7 +166,7 @@ async function fleet(): Promise<void> {
   const count = Number(values.images);
   const series = imageSeries(Number(values.inodes));
   const names = Array.from({ length: count }, (_, index) => `fleet.${index}`);
-  const client = await connectSrpc(address);
+  const client = await connectSrpc(address());
   await step(`${count} images of ${values.inodes} inodes in, with their objects`, async () => {
     let objects = 0;
     for (const [index, name] of names.entries()) {
@@ -164,7 +177,7 @@ async function fleet(): Promise<void> {
   });
   const sizes = new Map<string, number>();
   await step('each image once', async () => {
-    await withCounter(address, async (through, received) => {
+    await withCounter(address(), async (through, received) => {
       const counted = await connectSrpc(through);
       for (const name of names) {
         const before = received();
@@ -179,44 +192,54 @@ async function fleet(): Promise<void> {
       const bytes = await Promise.all(
         Array.from({ length: connections }, (_, index) => {
           const from = Math.floor((index * count) / connections);
-          return swallowImages(address, [...names.slice(from), ...names.slice(0, from)], sizes);
+          return swallowImages(address(), [...names.slice(from), ...names.slice(0, from)], sizes);
         }),
       );
       return `${Math.round(bytes.reduce((a, b) => a + b, 0) / MIB)} MiB`;
     });
+  client.close();
   for (const [what, request] of TREE_REQUESTS)
     for (const at of [1, 4, 16])
-      await step(`${what}, each once, ${at} at once`, async () => {
-        const bytes = await readers(
-          server.url,
-          what.includes('tar') ? names.slice(0, 40) : names,
-          at,
-          request,
-        );
-        return `${Math.round(bytes / MIB)} MiB`;
-      });
+      await step(
+        `${what}, each once, ${at} at once`,
+        async () => {
+          const bytes = await readers(
+            server.url,
+            what.includes('tar') ? names.slice(0, 40) : names,
+            at,
+            request,
+          );
+          return `${Math.round(bytes / MIB)} MiB`;
+        },
+        FRESH,
+      );
   for (const [what, path] of [
     ['page listImage', (name: string) => `/listImage?${name}`],
     ['image as JSON', (name: string) => `/images/${name}`],
     ['image as tar', (name: string) => `/images/${name}.tar`],
   ] as const)
-    await step(`${what}, 64 slow readers of different images, and a fast one`, async () => {
-      const stop = new AbortController();
-      const slow = names.slice(0, 64).map((name) => slowReader(port, path(name), 200_000, stop.signal));
-      const rounds = names.slice(-5);
-      const started = performance.now();
-      for (let round = 0; round < 4; round++)
-        await readers(server.url, rounds, 1, () => new Request(`http://x${path(rounds[round] as string)}`));
-      const each = (performance.now() - started) / (4 * rounds.length);
-      await Bun.sleep(2000);
-      stop.abort();
-      const bytes = await Promise.all(slow);
-      return `${each.toFixed(0)} ms for the fast one; ${Math.round(Math.min(...bytes) / 1024)} KiB or more for each slow one`;
-    });
-  client.close();
+    await step(
+      `${what}, 64 slow readers of different images, and a fast one`,
+      async () => {
+        const stop = new AbortController();
+        const slow = names
+          .slice(0, 64)
+          .map((name) => slowReader(server.port, path(name), 200_000, stop.signal));
+        const rounds = names.slice(-5);
+        const started = performance.now();
+        for (let round = 0; round < 4; round++)
+          await readers(server.url, rounds, 1, () => new Request(`http://x${path(rounds[round] as string)}`));
+        const each = (performance.now() - started) / (4 * rounds.length);
+        await Bun.sleep(2000);
+        stop.abort();
+        const bytes = await Promise.all(slow);
+        return `${each.toFixed(0)} ms for the fast one; ${Math.round(Math.min(...bytes) / 1024)} KiB or more for each slow one`;
+      },
+      FRESH,
+    );
 }
 
-console.log(`after the start ${resident(pid)} MiB`);
+console.log(`after the start ${resident(server.pid)} MiB`);
 try {
   if (size > 0) await bigObjects();
   if (Number(values.images) > 0) await fleet();

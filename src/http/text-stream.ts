@@ -1,4 +1,5 @@
 /** Long texts as bodies of answers, made piece by piece so that nobody else waits, compressed if the client likes. */
+import { answerGrew } from './garbage.ts';
 import { acceptsGzip } from './reply.ts';
 
 /** Characters in one piece of the body. */
@@ -44,7 +45,10 @@ function pieceStream(pieces: Iterable<Uint8Array>, source: Source | undefined): 
           if (loading) await loading;
           const { value, done } = iterator.next();
           if (done) controller.close();
-          else if (value.length > 0) controller.enqueue(value);
+          else if (value.length > 0) {
+            answerGrew(value.length);
+            controller.enqueue(value);
+          }
           if (done || value.length > 0) return;
         }
       },

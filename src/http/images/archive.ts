@@ -13,6 +13,7 @@ import { HARD_LINK, tarMembers } from '../../image/tar-members.ts';
 import type { Services } from '../../methods/services.ts';
 import type { ImageEntry, ImageTree, ObjectStore } from '../../store/types.ts';
 import type { Tree } from '../../wire/messages/filesystem.ts';
+import { answerGrew } from '../garbage.ts';
 import { chunkStream, objectChunks } from '../objects/object-chunks.ts';
 import { stateOf } from '../request-state.ts';
 import { others, SLICE_MS } from '../text-stream.ts';
@@ -99,6 +100,7 @@ async function* archive(source: ImageTree, tree: Tree, objects: ObjectStore): As
 /** The chunks as a body; others get their turn after each one. */
 async function* inTurns(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
+    answerGrew(chunk.length);
     yield chunk;
     await others();
   }
