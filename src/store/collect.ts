@@ -20,9 +20,10 @@ export async function collectUnreferenced(
   dryRun: boolean,
 ): Promise<CollectResult> {
   const { disk, now, isReady, reporter, directory } = store.options;
-  const deleted: Hash[] = [];
+  // In the order in which they were taken, whichever file has gone first.
+  const deleted = new Set<Hash>();
   let bytes = 0;
-  if (!isReady()) return { count: 0, bytes: 0, deleted };
+  if (!isReady()) return { count: 0, bytes: 0, deleted: [] };
   const { table } = store;
   const turn = new Turn();
   const going = new Set<Promise<void>>();
@@ -39,13 +40,10 @@ export async function collectUnreferenced(
       if (!wanted(count, bytes, entry)) break;
       count++;
       bytes += entry.size;
-      if (dryRun) {
-        deleted.push(entry.hash);
-        continue;
-      }
+      deleted.add(entry.hash);
+      if (dryRun) continue;
       const removing: Promise<void> = removeObject(store, slot, entry).then(
         () => {
-          deleted.push(entry.hash);
           going.delete(removing);
         },
         (thrown) => {
@@ -53,6 +51,7 @@ export async function collectUnreferenced(
             cause: thrown,
           });
           bytes -= entry.size;
+          deleted.delete(entry.hash);
           going.delete(removing);
         },
       );
@@ -60,14 +59,14 @@ export async function collectUnreferenced(
     }
   } finally {
     await Promise.all(going);
-    if (!dryRun && deleted.length > 0) {
+    if (!dryRun && deleted.size > 0) {
       // Without syncfs the deletions become durable a little later: all that can come back is garbage.
       if (!(await store.sync.sync())) await disk.syncPath(directory);
-      reporter.log(`Garbage collector deleted: ${formatBytes(bytes)} in: ${deleted.length} objects`);
+      reporter.log(`Garbage collector deleted: ${formatBytes(bytes)} in: ${deleted.size} objects`);
     }
   }
   if (failure !== undefined) throw failure;
-  return { count: deleted.length, bytes, deleted };
+  return { count: deleted.size, bytes, deleted: [...deleted] };
 }
 
 /**
