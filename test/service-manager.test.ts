@@ -1,23 +1,25 @@
 /** Under a service manager: what systemd is told and when, and the unit that the program prints. */
 
-import { dlopen, FFIType, ptr } from 'bun:ffi';
+import { FFIType, ptr } from 'bun:ffi';
 import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { C_LIBRARIES } from '../src/c-library.ts';
+import { openCLibrary } from '../src/c-library.ts';
 import { programCommand, runProgram, startServer } from './server.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'service-manager-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const { i32, ptr: pointer, u64, i64 } = FFIType;
-const calls = dlopen(C_LIBRARIES[0], {
+const library = openCLibrary({
   socket: { args: [i32, i32, i32], returns: i32 },
   bind: { args: [i32, pointer, i32], returns: i32 },
   recv: { args: [i32, pointer, u64, i32], returns: i64 },
   close: { args: [i32], returns: i32 },
-}).symbols;
+});
+if (!library) throw new Error('the C library cannot be loaded');
+const calls = library.symbols;
 
 /** What systemd does: a socket on which datagrams arrive. */
 class Manager {

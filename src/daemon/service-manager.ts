@@ -2,8 +2,8 @@
  * What systemd is told (sd_notify): the port is open, what goes on, that the event loop still turns (watchdog), that the
  * server stops. Datagrams on a socket of the file system, which Bun does not offer: three calls of the C library.
  */
-import { dlopen, FFIType, ptr } from 'bun:ffi';
-import { C_LIBRARIES } from '../c-library.ts';
+import { FFIType, ptr } from 'bun:ffi';
+import { openCLibrary } from '../c-library.ts';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
@@ -19,23 +19,12 @@ export interface ServiceManager {
   stopping(): void;
 }
 
-function load(name: string) {
+function library() {
   const { i32, ptr: pointer, u64 } = FFIType;
-  return dlopen(name, {
+  return openCLibrary({
     socket: { args: [i32, i32, i32], returns: i32 },
     sendto: { args: [i32, pointer, u64, i32, pointer, i32], returns: FFIType.i64 },
-  }).symbols;
-}
-
-function library(): ReturnType<typeof load> | undefined {
-  for (const name of C_LIBRARIES) {
-    try {
-      return load(name);
-    } catch {
-      // The next name may do.
-    }
-  }
-  return undefined;
+  })?.symbols;
 }
 
 /** The address of a socket: family, path, and a 0 for the abstract ones (`@name`) in front, for others behind. */

@@ -3,10 +3,10 @@
  * everybody else, and a thread that does nothing else waits for sockets at half the cost. It is started when it is needed
  * and ends when it has been idle for a while.
  */
-import { dlopen, FFIType } from 'bun:ffi';
+import { FFIType } from 'bun:ffi';
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { C_LIBRARIES } from '../c-library.ts';
+import { openCLibrary } from '../c-library.ts';
 import { ImageServerError } from '../errors.ts';
 import threadSource from './send-thread.js' with { type: 'text' };
 import { descriptorOf } from './sendfile.ts';
@@ -25,21 +25,15 @@ const SHUT_RDWR = 2;
 
 function load() {
   if (process.platform !== 'linux') return undefined;
-  for (const name of C_LIBRARIES) {
-    try {
-      const { symbols } = dlopen(name, {
-        pipe2: { args: [FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
-        write: { args: [FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64_fast },
-        fcntl: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
-        shutdown: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
-      });
-      return { name, ...symbols };
-    } catch {
-      // The next name may do; without any, files go the ordinary way.
-    }
-  }
-  return undefined;
+  const library = openCLibrary({
+    pipe2: { args: [FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
+    write: { args: [FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64_fast },
+    fcntl: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+    shutdown: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  });
+  return library && { name: library.name, ...library.symbols };
 }
+/** Without it files go the ordinary way. */
 const system = load();
 
 // As text: a worker from a file would need an entry of its own in the compiled executable.

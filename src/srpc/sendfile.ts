@@ -1,24 +1,23 @@
 /** sendfile(2) on the raw descriptor of a plain socket: an object's bytes go out without passing through this process. */
-import { dlopen, FFIType } from 'bun:ffi';
+import { FFIType } from 'bun:ffi';
 import type { Socket } from 'node:net';
+import { openCLibrary } from '../c-library.ts';
 
 type Send = (out: number, fd: number, offset: number, count: number) => number;
 
 function load(): Send | undefined {
   if (process.platform !== 'linux') return undefined;
-  try {
-    const { symbols } = dlopen('libc.so.6', {
-      sendfile: { args: [FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64_fast },
-    });
-    const offsets = new BigInt64Array(1);
-    return (out, fd, offset, count) => {
-      offsets[0] = BigInt(offset);
-      return Number(symbols.sendfile(out, fd, offsets, count));
-    };
-  } catch {
-    // Another C library: the ordinary way is always there.
-    return undefined;
-  }
+  const library = openCLibrary({
+    sendfile: { args: [FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64_fast },
+  });
+  // Without it there is always the ordinary way.
+  if (!library) return undefined;
+  const { sendfile } = library.symbols;
+  const offsets = new BigInt64Array(1);
+  return (out, fd, offset, count) => {
+    offsets[0] = BigInt(offset);
+    return Number(sendfile(out, fd, offsets, count));
+  };
 }
 
 const send = load();

@@ -2,35 +2,28 @@
  * Two calls of the C library that Bun does not offer: syncfs(2), made in a worker so that the event loop goes on, and
  * flock(2). Where the library cannot be loaded both say so and the callers do without.
  */
-import { dlopen, FFIType } from 'bun:ffi';
-import { C_LIBRARIES } from '../c-library.ts';
+import { FFIType } from 'bun:ffi';
+import { openCLibrary } from '../c-library.ts';
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 /** How long to wait for the worker's first answer before doing without it, ms. */
 const START_MS = 10_000;
 
-function libraryWith(symbol: 'flock' | 'syncfs'): string | undefined {
-  const args = symbol === 'flock' ? [FFIType.i32, FFIType.i32] : [FFIType.i32];
-  for (const name of C_LIBRARIES) {
-    try {
-      dlopen(name, { [symbol]: { args, returns: FFIType.i32 } }).close();
-      return name;
-    } catch {
-      // The next name may do.
-    }
-  }
-  return undefined;
-}
-
 /** Takes an exclusive lock without waiting: true = got it, false = somebody has it, undefined = cannot tell. */
 export function lockFile(fd: number): boolean | undefined {
-  const name = libraryWith('flock');
-  if (!name) return undefined;
-  const library = dlopen(name, { flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } });
+  const library = openCLibrary({ flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } });
+  if (!library) return undefined;
   const taken = library.symbols.flock(fd, LOCK_EX | LOCK_NB) === 0;
   library.close();
   return taken;
+}
+
+/** The name of the library that has syncfs. */
+function syncLibrary(): string | undefined {
+  const library = openCLibrary({ syncfs: { args: [FFIType.i32], returns: FFIType.i32 } });
+  library?.close();
+  return library?.name;
 }
 
 // The source travels as text: a worker from a file would need an entry of its own in the compiled executable.
@@ -95,7 +88,7 @@ let library: string | null | undefined;
 
 /** Makes everything on the file system of `fd` durable. False if this machine cannot; rejects if the disk failed. */
 export async function syncFileSystem(fd: number): Promise<boolean> {
-  if (library === undefined) library = libraryWith('syncfs') ?? null;
+  if (library === undefined) library = syncLibrary() ?? null;
   if (library === null) return false;
   worker ??= new SyncWorker(library);
   return worker.sync(fd);

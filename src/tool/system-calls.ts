@@ -1,6 +1,6 @@
 /** System calls that the runtime does not offer: device nodes and times with nanoseconds. */
-import { dlopen, FFIType, read } from 'bun:ffi';
-import { C_LIBRARIES } from '../c-library.ts';
+import { FFIType, read } from 'bun:ffi';
+import { openCLibrary } from '../c-library.ts';
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -16,26 +16,20 @@ const ERRORS: Readonly<Record<number, string>> = {
   36: 'ENAMETOOLONG',
 };
 
-function load(library: string) {
-  return dlopen(library, {
+function load() {
+  const library = openCLibrary({
     mknod: { args: [FFIType.ptr, FFIType.u32, FFIType.u64], returns: FFIType.i32 },
     utimensat: { args: [FFIType.i32, FFIType.ptr, FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
     futimens: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
     __errno_location: { args: [], returns: FFIType.ptr },
-  }).symbols;
+  });
+  if (!library) throw new Error('the C library cannot be loaded: no device nodes and no file times');
+  return library.symbols;
 }
 let loaded: ReturnType<typeof load> | undefined;
 
 function libc(): ReturnType<typeof load> {
-  for (const library of C_LIBRARIES) {
-    if (loaded) break;
-    try {
-      loaded = load(library);
-    } catch {
-      // The next name may do.
-    }
-  }
-  if (!loaded) throw new Error('the C library cannot be loaded: no device nodes and no file times');
+  loaded ??= load();
   return loaded;
 }
 
