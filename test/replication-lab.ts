@@ -76,6 +76,8 @@ export async function freePort(): Promise<number> {
 export class Node {
   /** With TLS: what calls are made with. */
   pair: ClientKeyPair | undefined;
+  /** Ours is run from source; `executable`: what ships, where it has been built, and its tool with it. */
+  program: 'source' | 'executable' = 'source';
   #ours: TestServer | undefined;
   #pid = 0;
   #log = '';
@@ -89,8 +91,13 @@ export class Node {
     chmodSync(this.directory, 0o711);
   }
 
-  static async start(kind: Kind, args: readonly string[] = []): Promise<Node> {
+  static async start(
+    kind: Kind,
+    args: readonly string[] = [],
+    program: Node['program'] = 'source',
+  ): Promise<Node> {
     const node = new Node(kind, await freePort(), args);
+    node.program = program;
     await node.start();
     return node;
   }
@@ -107,6 +114,7 @@ export class Node {
   /** Started again with other flags, on the same directories. */
   async again(args: readonly string[]): Promise<Node> {
     const node = new Node(this.kind, this.port, args, this.directory);
+    node.program = this.program;
     await node.start();
     return node;
   }
@@ -123,7 +131,7 @@ export class Node {
       this.#ours = await startServer({
         directory,
         args: [`-portNum=${port}`, '-minFreeBytes=0', '-shutdownTimeout=1s', ...args],
-        fromSource: true,
+        fromSource: this.program === 'source',
       });
       return;
     }
@@ -181,7 +189,7 @@ export class Node {
   /** imagetool on this server. */
   tool(...args: string[]) {
     return runProgram([
-      ...programCommand('imagetool', true),
+      ...programCommand('imagetool', this.program === 'source'),
       '-certDirectory=',
       '-imageServerHostname=127.0.0.1',
       `-imageServerPortNum=${this.port}`,
@@ -390,8 +398,23 @@ export async function wrongObjects(
   return wrong;
 }
 
+/** Owner group of a directory; undefined if there is no such directory. */
+export async function ownerGroup(node: Node, name: string): Promise<string | undefined> {
+  return node.with(async (client) => {
+    const directories = await client.open('ImageServer.ListDirectories');
+    let group: string | undefined;
+    for (;;) {
+      const directory = await directories.receive(Directory);
+      if (!directory?.Name) break;
+      if (directory.Name === name) group = directory.Metadata.OwnerGroup;
+    }
+    directories.end();
+    return group;
+  });
+}
+
 /** Names of directories and images. */
-async function listing(node: Node): Promise<string> {
+export async function listing(node: Node): Promise<string> {
   return node.with(async (client) => {
     const lines: string[] = [];
     const directories = await client.open('ImageServer.ListDirectories');
