@@ -485,6 +485,8 @@ export class Wire {
   cutAfter = Number.POSITIVE_INFINITY;
   /** This many more bytes come from the master, then nothing, on connections that stay open: until the next cut. */
   holdAfter = Number.POSITIVE_INFINITY;
+  /** A connection that has brought so many bytes since it was made brings no more, and stays open: until the next cut. */
+  holdEachAfter = Number.POSITIVE_INFINITY;
   cuts = 0;
   /** Bytes of the master that were passed on. */
   received = 0;
@@ -496,6 +498,7 @@ export class Wire {
         return;
       }
       const far = dial({ host: '127.0.0.1', port: target });
+      let brought = 0;
       for (const [from, to] of [
         [near, far],
         [far, near],
@@ -517,6 +520,8 @@ export class Wire {
             }
             this.holdAfter -= chunk.length;
             this.received += chunk.length;
+            brought += chunk.length;
+            if (brought >= this.holdEachAfter) from.pause();
             this.cutAfter -= chunk.length;
             if (this.cutAfter <= 0) {
               this.cutAfter = Number.POSITIVE_INFINITY;
@@ -526,7 +531,9 @@ export class Wire {
           }
           if (!to.write(chunk)) {
             from.pause();
-            to.once('drain', () => from.resume());
+            to.once('drain', () => {
+              if (from !== far || brought < this.holdEachAfter) from.resume();
+            });
           }
         });
       }
@@ -543,6 +550,7 @@ export class Wire {
   cut(): void {
     this.cuts++;
     this.holdAfter = Number.POSITIVE_INFINITY;
+    this.holdEachAfter = Number.POSITIVE_INFINITY;
     for (const socket of this.#sockets) socket.destroy();
   }
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** Deletions that the guard held back, until somebody decides or the images reappear on the master. */
+import { ImageServerError } from '../errors.ts';
 import type { ImageStore } from '../store/types.ts';
 
 export interface HeldDeletion {
@@ -36,13 +37,14 @@ export class HeldDeletions {
     for (const name of this.#held.keys()) if (!missing.has(name)) this.#held.delete(name);
   }
 
-  /** Takes `names` (all, if undefined) off the list; they are to be deleted now. */
-  release(names?: readonly string[]): string[] {
-    const wanted = names && new Set(names);
-    const released = this.list()
-      .map(({ name }) => name)
-      .filter((name) => !wanted || wanted.has(name));
-    for (const name of released) this.#held.delete(name);
-    return released;
+  /** Of `names` (all, if undefined), those to delete now; throws if a deletion is not held. Each is to be dropped then. */
+  chosen(names?: readonly string[]): string[] {
+    const held = this.list().map(({ name }) => name);
+    if (!names) return held;
+    const known = new Set(held);
+    const unknown = names.find((name) => !known.has(name));
+    if (unknown !== undefined)
+      throw new ImageServerError('IMAGE_NOT_FOUND', `no deletion is held back of: ${unknown}`);
+    return [...new Set(names)];
   }
 }

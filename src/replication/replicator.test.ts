@@ -177,11 +177,29 @@ describe('mass deletion', () => {
     master.images.stored.clear();
     master.cut();
     await until('held', () => replica.replicator.status().heldDeletions.length === 33);
-    expect(await replica.replicator.releaseDeletions(['d/1', 'nothing'])).toEqual(['d/1']);
+    await expect(replica.replicator.releaseDeletions(['d/1', 'nothing'])).rejects.toThrow(
+      'no deletion is held back of: nothing',
+    );
+    expect(replica.names().length).toBe(33);
+    expect(await replica.replicator.releaseDeletions(['d/1', 'd/1'])).toEqual(['d/1']);
     expect(replica.names().length).toBe(32);
     expect((await replica.replicator.releaseDeletions()).length).toBe(32);
     expect(replica.names()).toEqual([]);
     expect(replica.images.trashed.length).toBe(33);
+  });
+  test('a decision that cannot be carried out can be made again', async () => {
+    const master = await masterWith(...names);
+    const replica = replicaOf(master);
+    await live(replica);
+    master.images.stored.clear();
+    master.cut();
+    await until('held', () => replica.replicator.status().heldDeletions.length === 33);
+    const full = new ImageServerError('NO_SPACE', 'no space left on device');
+    replica.images.failsToRemove = full;
+    await expect(replica.replicator.releaseDeletions()).rejects.toThrow(full.message);
+    expect(replica.replicator.status().heldDeletions.length).toBe(33);
+    replica.images.failsToRemove = undefined;
+    expect((await replica.replicator.releaseDeletions()).length).toBe(33);
   });
   test('a flood of delete events is held back', async () => {
     const master = await masterWith(...names);

@@ -176,7 +176,7 @@ class MasterReplicator implements Replicator {
   async releaseDeletions(names?: readonly string[]): Promise<string[]> {
     const { images, log } = this.#deps;
     const deleted: string[] = [];
-    for (const name of this.#held.release(names)) {
+    for (const name of this.#held.chosen(names)) {
       try {
         await images.remove(name, { by: 'replication' });
         deleted.push(name);
@@ -184,7 +184,10 @@ class MasterReplicator implements Replicator {
       } catch (thrown) {
         if (!(thrown instanceof ImageServerError) || thrown.code !== 'IMAGE_NOT_FOUND') throw thrown;
       }
+      this.#held.drop(name);
     }
+    // Directories that the master lacks too were kept as long as something was held.
+    if (deleted.length > 0 && this.#held.list().length === 0) this.reconcile();
     return deleted;
   }
 

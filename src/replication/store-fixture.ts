@@ -126,6 +126,8 @@ export class MemoryImages {
   readonly trashed: { name: string; stored: Stored }[] = [];
   readonly listeners = new Set<(event: CatalogueEvent) => void>();
   sequence = 0;
+  /** Thrown instead of removing images. */
+  failsToRemove: Error | undefined;
 
   constructor(
     readonly objects: MemoryObjects,
@@ -193,6 +195,7 @@ export class MemoryImages {
   }
 
   async remove(name: string): Promise<void> {
+    if (this.failsToRemove) throw this.failsToRemove;
     const stored = this.#must(name);
     this.stored.delete(name);
     this.trashed.push({ name, stored });
