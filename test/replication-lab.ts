@@ -78,6 +78,8 @@ export class Node {
   pair: ClientKeyPair | undefined;
   /** Ours is run from source; `executable`: what ships, where it has been built, and its tool with it. */
   program: 'source' | 'executable' = 'source';
+  /** Of our server, beside that of the test. */
+  environment: Record<string, string> = {};
   #ours: TestServer | undefined;
   #pid = 0;
   #log = '';
@@ -132,6 +134,7 @@ export class Node {
         directory,
         args: [`-portNum=${port}`, '-minFreeBytes=0', '-shutdownTimeout=1s', ...args],
         fromSource: this.program === 'source',
+        env: this.environment,
       });
       return;
     }
