@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MOST_PENDING } from '../src/replication/inject-objects.ts';
 import {
   GetReplicationStatusRequest,
   GetReplicationStatusResponse,
@@ -187,6 +188,18 @@ for (const kind of kinds) {
         await expect(refused()).rejects.toThrow('go to master');
       await master.stop();
       await expect(replica.add('d/three', text('three'))).rejects.toThrow();
+    });
+
+    test('an upload to the replica of more objects than may wait for an answer', async () => {
+      const master = await start(kind);
+      const replica = await start('ours', master.replicaArgs());
+      await converged(master, replica);
+      // With masters of old this takes two calls there.
+      const contents = Array.from({ length: MOST_PENDING + 500 }, (_, index) => Buffer.from(`tiny ${index}`));
+      await replica.add('many', contents);
+      await converged(master, replica);
+      for (const node of [master, replica])
+        for (const data of contents) expect(statSync(objectPath(node, data)).size).toBe(data.length);
     });
 
     test('an upload to the replica over HTTP, of unknown length, goes to the master first', async () => {

@@ -1,7 +1,8 @@
 /**
  * AddObjects on a replica: each object is staged here and passed on to the master; it is committed here, and the client
  * told, once the master has confirmed it. Answers keep the order of the requests and one is always held back, so that
- * an error at the end (an object known here that the master lacks) is seen before the last success.
+ * an error at the end (an object known here that the master lacks) is seen before the last success. Masters of old may
+ * answer only when the call ends: a long upload is passed on in several.
  */
 import { asImageServerError, errorLine, ImageServerError } from '../errors.ts';
 import type { Call, Channel } from '../methods/method.ts';
@@ -15,6 +16,8 @@ const WHOLE = 1024 * 1024;
 /** Objects and bytes committed together. */
 const GROUP_OBJECTS = 256;
 const GROUP_BYTES = 32 * 1024 * 1024;
+/** Objects taken and not yet answered; then the client gets no further. */
+export const MOST_PENDING = 8192;
 const NO_HASH = '0'.repeat(128);
 
 /** Objects that are committed together once the master has confirmed all of them. */
@@ -62,6 +65,8 @@ class Injection {
   /** Answers to the client, in order; each settles when the object is safe at the master and here. */
   #answers: Promise<void> = Promise.resolve();
   #held: AddObjectResponse | undefined;
+  /** Objects whose answers are not on their way to the client. */
+  #pending = 0;
   #confirmations: Promise<void> = Promise.resolve();
   #failure: unknown;
   /** Objects that were here already: the master may lack them all the same. */
@@ -83,8 +88,11 @@ class Injection {
         if (!request || request.Length === 0n) break;
         await this.#object(Number(request.Length), request.ExpectedHash ?? undefined);
         this.objects++;
+        if (this.#pending >= MOST_PENDING) await this.#settle();
       }
-      await this.#finish();
+      await this.#settle();
+      if (this.#held) await this.#channel.send(AddObjectResponse, this.#held);
+      await this.#channel.flush();
     } catch (thrown) {
       const error = asImageServerError(this.#failure ?? thrown);
       await this.#channel.send(AddObjectResponse, {
@@ -201,22 +209,26 @@ class Injection {
 
   #answer(coming: Promise<AddObjectResponse>): void {
     coming.catch(() => undefined);
+    this.#pending++;
     this.#answers = this.#answers.then(async () => {
       const response = await coming;
       if (this.#held) await this.#channel.send(AddObjectResponse, this.#held);
       this.#held = response;
+      this.#pending--;
     });
     this.#answers.catch((thrown: unknown) => {
       this.#failure ??= thrown;
     });
   }
 
-  async #finish(): Promise<void> {
+  /** Ends the call at the master: everything so far is answered, but for the answer that is held back. */
+  async #settle(): Promise<void> {
     this.#closeGroup();
     await this.#upload?.end();
     await this.#answers;
+    this.#upload = undefined;
     await this.#completeMaster();
-    if (this.#held) await this.#channel.send(AddObjectResponse, this.#held);
+    this.#known.clear();
     await this.#channel.flush();
   }
 

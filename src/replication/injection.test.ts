@@ -4,6 +4,7 @@ import type { Call, Channel } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
 import { encodeImage } from '../wire/encoded-image.ts';
 import { AddObjectRequest, type AddObjectResponse } from '../wire/messages/objectserver.ts';
+import { MOST_PENDING } from './inject-objects.ts';
 import { Injections } from './injection.ts';
 import type { MasterConnection, MasterPort, UploadAnswer } from './master-link.ts';
 import { imageOf, MemoryObjects, sha512 } from './store-fixture.ts';
@@ -18,6 +19,8 @@ class UploadMaster {
   /** Hash whose upload the master refuses. */
   refuses = '';
   uploads = 0;
+  /** Called when an upload ends. */
+  onEnd: () => void = () => undefined;
 
   readonly port: MasterPort = {
     address: 'fake:6971',
@@ -66,6 +69,7 @@ class UploadMaster {
           writeObject: async () => write(this.known as Buffer),
           end: async () => {
             ended = true;
+            this.onEnd();
             wake();
           },
           answer: async () => {
@@ -86,11 +90,14 @@ class UploadMaster {
 /** A client that sends these contents, then the end marker. */
 function channelOf(contents: readonly { data: Buffer; expected?: string }[]) {
   const answers: AddObjectResponse[] = [];
+  const state = { most: 0, taken: 0, reads: Promise.resolve() };
   let next = 0;
   const current = () => (contents[next - 1] as { data: Buffer }).data;
   const channel = {
     receive: async () => {
       const object = contents[next++];
+      state.taken = Math.min(next, contents.length);
+      state.most = Math.max(state.most, state.taken - answers.length);
       return object
         ? { Length: BigInt(object.data.length), ExpectedHash: object.expected ?? null }
         : { Length: 0n, ExpectedHash: null };
@@ -106,10 +113,13 @@ function channelOf(contents: readonly { data: Buffer; expected?: string }[]) {
         buffer.fill(0);
       }
     },
-    send: (_schema: unknown, value: AddObjectResponse) => void answers.push(value),
+    send: async (_schema: unknown, value: AddObjectResponse) => {
+      await state.reads;
+      answers.push(value);
+    },
     flush: async () => undefined,
   };
-  return { channel: channel as unknown as Channel, answers };
+  return { channel: channel as unknown as Channel, answers, state };
 }
 
 function setUp() {
@@ -124,13 +134,17 @@ function setUp() {
   });
   const services = { objects: objects.asStore(), log: () => undefined } as unknown as Services;
   const call = { peer: '::1', signal: new AbortController().signal, subject: '' } as unknown as Call;
-  const send = async (contents: readonly { data: Buffer; expected?: string }[]) => {
-    const { channel, answers } = channelOf(contents);
+  const send = async (
+    contents: readonly { data: Buffer; expected?: string }[],
+    begin: (state: ReturnType<typeof channelOf>['state']) => void = () => undefined,
+  ) => {
+    const { channel, answers, state } = channelOf(contents);
+    begin(state);
     const error = await injections.injectObjects(services, channel, call).then(
       () => undefined,
       (thrown: Error) => thrown,
     );
-    return { answers, error };
+    return { answers, error, most: state.most };
   };
   return { master, objects, added, failed, injections, send };
 }
@@ -155,6 +169,49 @@ describe('objects', () => {
       expect(objects.contents.get(sha512(big))).toEqual(big);
       expect([...objects.leases.values()].every((count) => count === 0)).toBe(true);
     });
+
+  /** The object whose answer is held back, and the one being taken. */
+  const ALWAYS = 2;
+  const many = Array.from({ length: 2 * MOST_PENDING + 100 }, (_, index) => ({
+    data: Buffer.from(`one of many ${index}`),
+  }));
+  for (const answersAtEnd of [true, false])
+    test(`of many, only so many are taken before they are answered (master answers ${answersAtEnd ? 'at the end' : 'at once'})`, async () => {
+      const { master, objects, send } = setUp();
+      master.answersAtEnd = answersAtEnd;
+      const known = Buffer.from('known');
+      objects.contents.set(sha512(known), known);
+      master.known = known;
+      const atEnds: boolean[] = [];
+      master.onEnd = () => atEnds.push(master.objects.has(sha512(known)));
+      const contents = [{ data: known }, ...many];
+      const { answers, error, most } = await send(contents);
+      expect(error).toBeUndefined();
+      expect(answers.map(({ Hash }) => Hash)).toEqual(contents.map(({ data }) => sha512(data)));
+      expect(most).toBeLessThanOrEqual(MOST_PENDING + ALWAYS);
+      expect(master.objects.size).toBe(contents.length);
+      // The master is given what it lacks when the first part ends, not only at the very end.
+      if (answersAtEnd) expect(atEnds).toEqual([false, true, true, true]);
+    });
+
+  test('a client that does not take its answers gets no further', async () => {
+    const { master, send } = setUp();
+    master.answersAtEnd = false;
+    const reading = Promise.withResolvers<void>();
+    const takenAtEnds: number[] = [];
+    const { answers, error, most } = await send(many, (state) => {
+      state.reads = reading.promise;
+      // It reads when the first part is passed on and nothing more can be taken.
+      master.onEnd = () => {
+        takenAtEnds.push(state.taken);
+        reading.resolve();
+      };
+    });
+    expect(takenAtEnds[0]).toBeLessThanOrEqual(MOST_PENDING + ALWAYS);
+    expect(error).toBeUndefined();
+    expect(answers.length).toBe(many.length);
+    expect(most).toBeLessThanOrEqual(MOST_PENDING + ALWAYS);
+  });
 
   test('one known here goes to a master that lacks it, before the last success', async () => {
     const { master, objects, send } = setUp();
