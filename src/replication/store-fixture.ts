@@ -120,9 +120,27 @@ interface Stored {
   readonly hashes: readonly Hash[];
 }
 
+/** Counts its changes, also those that tests make by themselves. */
+class CountedMap<V> extends Map<string, V> {
+  changes = 0;
+
+  override set(key: string, value: V): this {
+    this.changes++;
+    return super.set(key, value);
+  }
+  override delete(key: string): boolean {
+    this.changes++;
+    return super.delete(key);
+  }
+  override clear(): void {
+    this.changes++;
+    super.clear();
+  }
+}
+
 export class MemoryImages {
-  readonly stored = new Map<string, Stored>();
-  readonly directoryGroups = new Map<string, string>([['.', '']]);
+  readonly stored = new CountedMap<Stored>();
+  readonly directoryGroups = new CountedMap<string>().set('.', '');
   readonly trashed: { name: string; stored: Stored }[] = [];
   readonly listeners = new Set<(event: CatalogueEvent) => void>();
   sequence = 0;
@@ -252,6 +270,9 @@ export class MemoryImages {
       unreadable: () => [],
       isDamaged: () => false,
       entries: () => Array.from(self.stored.values(), ({ entry }) => entry),
+      get generation() {
+        return self.stored.changes + self.directoryGroups.changes;
+      },
       get size() {
         return self.stored.size;
       },
