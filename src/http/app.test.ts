@@ -325,6 +325,34 @@ describe('updates as Server-Sent Events', () => {
         expect(list.length).toBe(4);
       }));
 
+  test('an event is encoded once for all listeners', () =>
+    withApp(async (app) => {
+      await fill(app);
+      const readers = await Promise.all(
+        [1, 2].map(async () => {
+          const { body } = await app.ask(PATH);
+          return (body as ReadableStream<Uint8Array>).getReader();
+        }),
+      );
+      /** The very bytes that have such text. */
+      const piece = async (reader: (typeof readers)[number], text: string): Promise<Uint8Array> => {
+        for (;;) {
+          const { value, done } = await reader.read();
+          if (done) throw new Error('the stream has ended');
+          if (Buffer.from(value).includes(text)) return value;
+        }
+      };
+      await Promise.all(readers.map((reader) => piece(reader, '{"Name":"","Directory":null')));
+      await app.stores.images.makeDirectory('later');
+      const [one, other] = (await Promise.all(readers.map((reader) => piece(reader, '"later"')))) as [
+        Uint8Array,
+        Uint8Array,
+      ];
+      await Promise.all(readers.map((reader) => reader.cancel()));
+      expect(Buffer.from(one).toString()).toMatch(/^id: [0-9a-f]{12}-\d+\ndata: .*"later".*\n\n$/);
+      expect(other).toBe(one);
+    }));
+
   test('a live event arrives while the listener waits', () =>
     withApp(async (app) => {
       const response = await app.ask(PATH);

@@ -38,10 +38,23 @@ function eventText(update: ImageUpdate, id?: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}data: ${toJson(ImageUpdate, update)}\n\n`;
 }
 
-/** What all listeners share. */
-const listedEvents = new WeakMap<object, Uint8Array>();
+/** Batches of the list, and events, encoded: all listeners share them. */
+const sharedBytes = new WeakMap<object, Uint8Array>();
 
-type Item = string | ImageUpdate;
+/** Something that happened, with its place in the history. */
+class Told {
+  constructor(
+    readonly event: CatalogueEvent,
+    readonly id: string,
+  ) {}
+}
+
+type Item = string | ImageUpdate | Told;
+
+function textOf(item: Item): string {
+  if (typeof item === 'string') return item;
+  return item instanceof Told ? eventText(updateOf(item.event), item.id) : eventText(item);
+}
 
 /** Waits for the next change, at most until the next sign of life is due or the listener has gone. */
 async function waitForChange(history: UpdateHistory, signal: AbortSignal): Promise<'changed' | 'quiet'> {
@@ -63,6 +76,16 @@ export function updateEvents(deps: HttpDeps) {
   const run = randomBytes(6).toString('hex');
   const history = new UpdateHistory(services.images);
   const idAt = (position: number) => `${run}-${position}`;
+  /** One for each event, whoever listens. */
+  const told = new WeakMap<CatalogueEvent, Told>();
+  const toldOf = (event: CatalogueEvent, position: number): Told => {
+    let known = told.get(event);
+    if (!known) {
+      known = new Told(event, idAt(position));
+      told.set(event, known);
+    }
+    return known;
+  };
 
   /** Position that a Last-Event-ID stands for, if everything since is still known. */
   const resumeAt = (lastId: string | null): number | undefined => {
@@ -71,7 +94,7 @@ export function updateEvents(deps: HttpDeps) {
     return match?.[1] === run && history.reaches(position) ? position : undefined;
   };
 
-  /** Whole texts, and updates without an id. */
+  /** Whole texts, updates without an id, and what happened. */
   async function* events(lastId: string | null, signal: AbortSignal): AsyncGenerator<Item | Batch<Item>> {
     await services.replicated(signal);
     yield `retry: ${RETRY_MS}\n\n`;
@@ -86,7 +109,7 @@ export function updateEvents(deps: HttpDeps) {
       // It comes back by itself and gets the whole list.
       if (!history.reaches(position)) throw new ImageServerError('UNAVAILABLE', 'listener is too far behind');
       const event = history.at(position);
-      if (event) yield eventText(updateOf(event), idAt(++position));
+      if (event) yield toldOf(event, ++position);
       else if ((await waitForChange(history, signal)) === 'quiet' && !signal.aborted)
         yield ': still here\n\n';
     }
@@ -104,9 +127,9 @@ export function updateEvents(deps: HttpDeps) {
       const { finish } = openCall(deps, request, method, signal);
       services.activity.updateListeners++;
       const body = itemStream(events(request.headers.get('last-event-id'), signal), {
-        encode: (item) => (typeof item === 'string' ? item : eventText(item)),
+        encode: textOf,
         live: true,
-        shared: listedEvents,
+        shared: sharedBytes,
         onCancel: () => gone.abort(),
         onEnd: (error) => {
           services.activity.updateListeners--;
