@@ -45,5 +45,5 @@ export class SharedTurns {
 /** Of live streams, over all transports. */
 export const streamTurns = new SharedTurns();
 
-/** Of the first calls on new connections: a thousand peers that come at once hold up nobody who is here already. */
+/** Of new connections that say what they are: a thousand peers that come at once hold up nobody who is here already. */
 export const arrivals = new SharedTurns();

@@ -38,8 +38,8 @@ const MAX_TEXT = 1024;
 
 const cut = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);
 
-/** Whether a call leaves a line. */
-function isAudited(call: Pick<AuditedCall, 'method' | 'decision'>): boolean {
+/** Whether a call leaves a line: most do not, and should cost nothing. */
+export function isAudited(call: Pick<AuditedCall, 'method' | 'decision'>): boolean {
   return call.method.mutates || !call.decision.allowed;
 }
 

@@ -1,5 +1,5 @@
 /** Who the peer of a TLS connection is: from what it presented in the handshake to an identity or a refusal. */
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { PeerCertificate } from 'node:tls';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { DerError } from './der.ts';
 import { anchorsOf, identify, type Trust } from './identify.ts';
@@ -11,6 +11,13 @@ import { verifyChains } from './verify.ts';
 export type Authorization =
   | { readonly identity: Identity }
   | { readonly refused: string; readonly who: string };
+
+/** The connection of a peer with which hands were shaken. */
+export interface TlsPeer {
+  /** The leaf, from which the chain can be followed. */
+  getPeerCertificate(): PeerCertificate | undefined;
+  getSession(): Uint8Array | undefined;
+}
 
 /** Clients remembered, so that one that connects often is verified once and its globs are compiled once. */
 const MAX_REMEMBERED = 1024;
@@ -24,9 +31,9 @@ interface Remembered {
 }
 
 /** The raw certificates a peer presented, leaf first. */
-function presentedBy(socket: TLSSocket): Buffer[] {
+function presentedBy(peer: TlsPeer): Buffer[] {
   const list: Buffer[] = [];
-  let next: PeerCertificate | undefined = socket.getPeerCertificate(true);
+  let next = peer.getPeerCertificate();
   while (next?.raw && list.length < MAX_CHAIN) {
     list.push(next.raw);
     const { issuerCertificate } = next as { issuerCertificate?: PeerCertificate };
@@ -60,12 +67,12 @@ export class Authorizer {
     this.#anchors = anchorsOf(trust);
   }
 
-  authorize(socket: TLSSocket, required: boolean, now = Date.now()): Authorization {
-    const session = sessionCertificates(socket.getSession() ?? new Uint8Array(0));
+  authorize(peer: TlsPeer, required: boolean, now = Date.now()): Authorization {
+    const session = sessionCertificates(peer.getSession() ?? new Uint8Array(0));
     const key = keyOf(session);
     const known = this.#known(key, now);
     if (known) return { identity: known };
-    const presented = presentedBy(socket);
+    const presented = presentedBy(peer);
     // The runtime adds a CA of ours to the intermediates that it is shown.
     const same = session.length > 0 && session.every((raw, index) => presented[index]?.equals(raw));
     return this.examine(presented, required, now, same ? key : undefined);

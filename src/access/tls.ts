@@ -1,23 +1,17 @@
 /**
- * TLS of the one port: the newest certificate and CA files for every new connection, the handshake with its deadline,
- * and who the peer is. The runtime's own verdict on client certificates is not used (see verify.ts): `authorize` decides,
+ * TLS of the one port: the newest certificate and CA files for every new connection, and who the peer is. The runtime's own verdict on client certificates is not used (see verify.ts): `authorize` decides,
  * before anything is read.
  */
-import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { type Authorization, Authorizer } from './authorize.ts';
+import { type Authorization, Authorizer, type TlsPeer } from './authorize.ts';
 import { type CertificateStatus, certificateStatus, expiryWarning } from './certificate-status.ts';
 import { watchFiles } from './file-watch.ts';
 import { type KeyPair, type LoadedTls, loadTls, type TlsFiles } from './tls-files.ts';
 
 export interface TlsServer {
-  /**
-   * Shakes hands on a socket from which nothing of the TLS stream was read, or to which it was put back (unshift).
-   * Rejects when the peer is not done by the deadline, leaves, or speaks no TLS 1.2 or 1.3; the socket is closed then.
-   */
-  handshake(socket: Socket, options: { readonly timeoutMs: number }): Promise<TLSSocket>;
+  /** What a handshake begun now goes by: TLS 1.2 or 1.3, and whoever has a certificate shall show it. */
+  parameters(): TlsParameters;
   /** To be asked right after the handshake. Without a certificate: refused if `required`, else a stranger. */
-  authorize(socket: TLSSocket, options: { readonly required: boolean }): Authorization;
+  authorize(peer: TlsPeer, options: { readonly required: boolean }): Authorization;
   /** Reads the files again (SIGHUP). False: something is wrong with them; it was logged and the old ones stay. */
   reload(): boolean;
   certificateStatus(now?: number): readonly CertificateStatus[];
@@ -29,15 +23,35 @@ export interface TlsServer {
   close(): void;
 }
 
+/** As the runtime's sockets take them. */
+export interface TlsParameters {
+  readonly secureContext: unknown;
+  readonly requestCert: true;
+  readonly rejectUnauthorized: false;
+  /** Each with its length before it. */
+  readonly ALPNProtocols: Buffer;
+}
+
 export interface TlsOptions {
   readonly files: TlsFiles;
   readonly log: (line: string) => void;
 }
 
 const DAY = 86_400_000;
+const PROTOCOL = 'http/1.1';
+
+function parametersOf({ context }: LoadedTls): TlsParameters {
+  return {
+    secureContext: context.context,
+    requestCert: true,
+    rejectUnauthorized: false,
+    ALPNProtocols: Buffer.from(`${String.fromCharCode(PROTOCOL.length)}${PROTOCOL}`, 'latin1'),
+  };
+}
 
 class Server implements TlsServer {
   #loaded: LoadedTls;
+  #parameters: TlsParameters;
   #authorizer: Authorizer;
   readonly #unwatch: () => void;
   readonly #daily: NodeJS.Timeout;
@@ -45,6 +59,7 @@ class Server implements TlsServer {
   constructor(readonly options: TlsOptions) {
     const { files } = options;
     this.#loaded = loadTls(files, (line) => this.#skipped(line));
+    this.#parameters = parametersOf(this.#loaded);
     this.#authorizer = new Authorizer(this.#loaded.trust);
     const paths = [files.certFile, files.keyFile, files.caFile, files.identityCaFile];
     this.#unwatch = watchFiles(
@@ -56,50 +71,19 @@ class Server implements TlsServer {
     this.#warn();
   }
 
-  handshake(socket: Socket, { timeoutMs }: { readonly timeoutMs: number }): Promise<TLSSocket> {
-    return new Promise((resolve, reject) => {
-      const secure = new TLSSocket(socket, {
-        isServer: true,
-        secureContext: this.#loaded.context,
-        requestCert: true,
-        rejectUnauthorized: false,
-        ALPNProtocols: ['http/1.1'],
-      });
-      const settle = () => {
-        clearTimeout(deadline);
-        secure.off('error', fail);
-        secure.off('close', left);
-      };
-      const fail = (error: Error) => {
-        settle();
-        secure.on('error', () => undefined);
-        secure.destroy();
-        socket.destroy();
-        reject(error);
-      };
-      const left = () => fail(new Error('the peer closed the connection during the TLS handshake'));
-      const deadline = setTimeout(
-        () => fail(new Error(`TLS handshake not done after ${timeoutMs} ms`)),
-        timeoutMs,
-      );
-      secure.on('error', fail);
-      secure.on('close', left);
-      secure.once('secure', () => {
-        settle();
-        secure.on('error', () => secure.destroy());
-        resolve(secure);
-      });
-    });
+  parameters(): TlsParameters {
+    return this.#parameters;
   }
 
-  authorize(socket: TLSSocket, options: { readonly required: boolean }): Authorization {
-    return this.#authorizer.authorize(socket, options.required);
+  authorize(peer: TlsPeer, options: { readonly required: boolean }): Authorization {
+    return this.#authorizer.authorize(peer, options.required);
   }
 
   reload(): boolean {
     const { log, files } = this.options;
     try {
       this.#loaded = loadTls(files, (line) => this.#skipped(line));
+      this.#parameters = parametersOf(this.#loaded);
       this.#authorizer = new Authorizer(this.#loaded.trust);
     } catch (error) {
       log(`Certificates not reloaded, the ones loaded before stay in use: ${(error as Error).message}`);

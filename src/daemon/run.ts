@@ -1,4 +1,5 @@
 /** Puts the server together: stores, methods, the one port. Tests start it with port 0. */
+import { isAudited } from '../access/audit.ts';
 import { decide } from '../access/decision.ts';
 import { listenFront } from '../front/front.ts';
 import { createApp, createHandler } from '../http/app.ts';
@@ -128,8 +129,10 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     startedAt,
     logLines: () => log.lines(),
     metrics,
-    onCall: ({ call, secure, ...record }) => {
+    onCall: (record) => {
       metrics.calls.call(record, 'http');
+      if (!isAudited(record)) return;
+      const { call, secure } = record;
       audit.call({ ...record, subject: call?.subject ?? '', transport: secure ? 'https' : 'http' });
     },
     onAccess: (record) => {
@@ -163,13 +166,11 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
         decide: mayCall,
         stallMs: toMs(flags.stallTimeout),
         methodLine: { maxBytes: flags.maximumMethodLine, timeoutMs: toMs(flags.methodLineTimeout) },
-        onCall: ({ call, ...record }) => {
+        onCall: (record) => {
           metrics.calls.call(record, 'srpc');
-          audit.call({
-            ...record,
-            subject: call?.subject ?? '',
-            transport: connection.plain ? 'srpc' : 'srpc+tls',
-          });
+          if (!isAudited(record)) return;
+          const transport = connection.plain ? 'srpc' : 'srpc+tls';
+          audit.call({ ...record, subject: record.call?.subject ?? '', transport });
         },
         log: log.write,
       }),

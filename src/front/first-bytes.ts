@@ -1,17 +1,17 @@
 /** The first bytes of a connection tell what it is. */
-import type { Socket } from 'node:net';
+import type { AcceptedSocket } from './accepted-socket.ts';
 import { type ConnectRequest, parseConnect, type Refusal } from './handshake.ts';
 
 export type Beginning =
   /** TLS from the first byte. */
-  | { readonly kind: 'tls'; readonly seen: Uint8Array }
-  | { readonly kind: 'connect'; readonly seen: Uint8Array; readonly request: ConnectRequest | Refusal }
-  | { readonly kind: 'http'; readonly seen: Uint8Array };
+  | { readonly kind: 'tls'; readonly seen: Buffer }
+  | { readonly kind: 'connect'; readonly seen: Buffer; readonly request: ConnectRequest | Refusal }
+  | { readonly kind: 'http'; readonly seen: Buffer };
 
 const TLS_HANDSHAKE = 0x16;
 const CONNECT = Buffer.from('CONNECT ', 'latin1');
 
-function classify(seen: Uint8Array, tlsPossible: boolean): Beginning | undefined {
+function classify(seen: Buffer, tlsPossible: boolean): Beginning | undefined {
   if (tlsPossible && seen[0] === TLS_HANDSHAKE) return { kind: 'tls', seen };
   const start = Math.min(seen.length, CONNECT.length);
   for (let index = 0; index < start; index++)
@@ -26,11 +26,11 @@ function classify(seen: Uint8Array, tlsPossible: boolean): Beginning | undefined
  * misses nothing. Not called if the peer goes before.
  */
 export function onBeginning(
-  socket: Socket,
+  socket: AcceptedSocket,
   tlsPossible: boolean,
   callback: (beginning: Beginning) => void,
 ): void {
-  let seen: Uint8Array = new Uint8Array(0);
+  let seen: Buffer | undefined;
   const settle = () => {
     socket.off('data', onData);
     socket.off('end', onEnd);
@@ -39,8 +39,8 @@ export function onBeginning(
     settle();
     socket.destroy();
   };
-  const onData = (chunk: Uint8Array) => {
-    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+  const onData = (chunk: Buffer) => {
+    seen = seen ? Buffer.concat([seen, chunk]) : chunk;
     const beginning = classify(seen, tlsPossible);
     if (!beginning) return;
     settle();

@@ -1,8 +1,9 @@
 /** What the front is given, and what it tells. */
-import type { Socket } from 'node:net';
 import type { Identity } from '../access/identity.ts';
 import type { TlsServer } from '../access/tls.ts';
 import type { CoderName } from '../srpc/coder.ts';
+import type { PeerSocket } from '../srpc/peer-socket.ts';
+import type { Stopping } from '../srpc/stopping.ts';
 import {
   type BadRequestHandler,
   DEFAULT_HTTP_LIMITS,
@@ -31,7 +32,7 @@ export const DEFAULT_LIMITS: FrontLimits = {
 
 /** An SRPC connection whose handshake is over. */
 interface SrpcConnection {
-  readonly socket: Socket;
+  readonly socket: PeerSocket;
   readonly coder: CoderName;
   readonly identity: Identity;
   readonly plain: boolean;
@@ -43,7 +44,7 @@ interface SrpcConnection {
   /** Throttled: of peers that are cut off. */
   readonly logDropped: (line: string) => void;
   /** The front is being closed. */
-  readonly stopping: AbortSignal;
+  readonly stopping: Stopping;
 }
 
 /** A peer that was sent away before it could call anything. */

@@ -3,12 +3,13 @@
  * 0x16 is TLS from the first byte (with HTTP or CONNECT inside), anything else is HTTP. Every step before has a deadline,
  * and there are only so many connections, in all and for each peer.
  */
-import { createServer, type Server, type Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { type Identity, INSECURE, STRANGER } from '../access/identity.ts';
 import type { TlsServer } from '../access/tls.ts';
+import { arrivals } from '../shared-turns.ts';
 import { Deadlines } from '../srpc/deadlines.ts';
 import { LogThrottle } from '../srpc/log-throttle.ts';
+import { Stopping } from '../srpc/stopping.ts';
+import { type AcceptedSocket, type AcceptingPort, acceptOn } from './accepted-socket.ts';
 import { type Beginning, onBeginning } from './first-bytes.ts';
 import {
   DEFAULT_LIMITS,
@@ -32,6 +33,9 @@ import { peerNetwork } from './peer-network.ts';
 import { Turns } from './turns.ts';
 
 const KEEP_ALIVE_MS = 300_000;
+/** So many connections that have not said what they are may begin without waiting for their turn. */
+const CROWD = 16;
+const NOTHING = new Uint8Array(0);
 /**
  * The runtime cannot send a TLS alert once the handshake is over. A client takes the first line it reads for the answer
  * to its call: with this one it prints what the alert would have made it print.
@@ -50,15 +54,15 @@ interface Caller {
 }
 
 class PortFront {
-  readonly #server: Server;
+  #port: AcceptingPort | undefined;
   readonly #options: FrontOptions;
   readonly #limits: FrontLimits;
-  readonly #open = new Set<Socket>();
+  readonly #open = new Set<AcceptedSocket>();
   /** Those that have not said what they are, oldest first. */
-  readonly #fresh = new Set<Socket>();
+  readonly #fresh = new Set<AcceptedSocket>();
   readonly #perPeer = new Map<string, number>();
   readonly #deadlines = new Deadlines();
-  readonly #stopping = new AbortController();
+  readonly #stopping = new Stopping();
   readonly #refusals: LogThrottle;
   readonly #dropped: LogThrottle;
   readonly #handshakes = new Turns();
@@ -75,25 +79,17 @@ class PortFront {
     this.#limits = { ...DEFAULT_LIMITS, ...limits, http: { ...DEFAULT_HTTP_LIMITS, ...http } };
     this.#refusals = new LogThrottle(options.log, 'refused connections');
     this.#dropped = new LogThrottle(options.log, 'dropped peers');
-    // A client may say all it has, close its side and still wait for the answers.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
-  listen(): Promise<Front> {
+  listen(): Front {
     const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ ...(host === '' ? {} : { host }), port, backlog: 1024 }, () => {
-        this.#server.off('error', reject);
-        this.#server.on('error', (error) => this.#options.log(`listening socket: ${error.message}`));
-        const address = this.#server.address() as { port: number };
-        resolve({
-          port: address.port,
-          connections: () => this.#statistics(),
-          close: (deadlineMs) => this.#close(deadlineMs),
-        });
-      });
-    });
+    const opened = acceptOn(host, port, (socket) => this.#accept(socket));
+    this.#port = opened;
+    return {
+      port: opened.port,
+      connections: () => this.#statistics(),
+      close: (deadlineMs) => this.#close(deadlineMs),
+    };
   }
 
   #statistics(): FrontStatistics {
@@ -108,9 +104,8 @@ class PortFront {
     };
   }
 
-  #accept(socket: Socket): void {
-    const peer = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-    socket.on('error', () => socket.destroy());
+  #accept(socket: AcceptedSocket): void {
+    const peer = socket.remoteAddress.replace(/^::ffff:/, '');
     const network = peerNetwork(peer);
     const count = (this.#perPeer.get(network) ?? 0) + 1;
     if (count > this.#limits.connectionsPerPeer || !this.#makeRoom()) {
@@ -133,7 +128,9 @@ class PortFront {
       else this.#perPeer.delete(network);
     });
     this.#deadlines.set(socket, this.#limits.firstBytesMs);
-    onBeginning(socket, this.#options.tls !== undefined, (beginning) => this.#begin(socket, peer, beginning));
+    onBeginning(socket, this.#options.tls !== undefined, (beginning) =>
+      this.#inTurn(socket, () => this.#begin(socket, peer, beginning)),
+    );
   }
 
   /** False if there is no place for another connection. */
@@ -147,12 +144,24 @@ class PortFront {
     return true;
   }
 
-  #settle(socket: Socket): void {
+  /** When many come at once, those that are here already are served in between. */
+  #inTurn(socket: AcceptedSocket, begin: () => void): void {
+    if (this.#fresh.size <= CROWD) {
+      begin();
+      return;
+    }
+    socket.pause();
+    arrivals.next().then(() => {
+      if (!socket.destroyed) begin();
+    });
+  }
+
+  #settle(socket: AcceptedSocket): void {
     this.#fresh.delete(socket);
     this.#deadlines.clear(socket);
   }
 
-  #begin(socket: Socket, peer: string, beginning: Beginning): void {
+  #begin(socket: AcceptedSocket, peer: string, beginning: Beginning): void {
     const { tls } = this.#options;
     if (beginning.kind === 'tls') {
       if (tls) this.#tlsFirst(socket, peer, beginning.seen, tls);
@@ -167,13 +176,13 @@ class PortFront {
     const { request, seen } = beginning;
     const refusal = 'status' in request ? request : this.#refusalOf(request, false, !tls);
     if (refusal || 'status' in request) {
-      this.#sendAway(socket, refusal as Refusal);
+      this.#sendAway(socket, refusalText(refusal as Refusal));
       return;
     }
     const endpoint = endpointOf(request.path) as Endpoint;
     const rest = seen.subarray(request.length);
     socket.write(CONNECTED);
-    if (!endpoint.tls) this.#serveSrpc(socket, socket, peer, endpoint, request, rest, INSECURE);
+    if (!endpoint.tls) this.#serveSrpc(socket, true, peer, endpoint, request, rest, INSECURE);
     else if (tls) this.#tlsInTunnel(socket, peer, endpoint, request, rest, tls);
   }
 
@@ -184,40 +193,35 @@ class PortFront {
   }
 
   /** Says why and closes; what else comes is not looked at. */
-  #sendAway(socket: Socket, refusal: Refusal): void {
-    socket.on('data', () => undefined);
+  #sendAway(socket: AcceptedSocket, text: string): void {
     socket.on('end', () => socket.destroy());
-    socket.end(refusalText(refusal));
+    socket.resume();
+    socket.write(Buffer.from(text, 'latin1'));
+    socket.end();
     this.#deadlines.set(socket, LINGER_MS);
   }
 
-  /** Puts back what was read and shakes hands; undefined if that fails. */
-  async #secure(
-    socket: Socket,
-    peer: string,
-    seen: Uint8Array,
-    tls: TlsServer,
-  ): Promise<TLSSocket | undefined> {
-    this.#deadlines.set(socket, this.#limits.tlsHandshakeMs);
+  /** Shakes hands; false if that fails. `seen`: of the TLS stream, read already. */
+  async #secure(socket: AcceptedSocket, peer: string, seen: Uint8Array, tls: TlsServer): Promise<boolean> {
+    const { tlsHandshakeMs } = this.#limits;
+    this.#deadlines.set(socket, tlsHandshakeMs);
     socket.pause();
-    if (seen.length > 0) socket.unshift(seen);
     await this.#handshakes.next();
-    if (socket.destroyed) return undefined;
+    if (socket.destroyed) return false;
     try {
-      const secure = await tls.handshake(socket, { timeoutMs: this.#limits.tlsHandshakeMs });
+      await socket.startTls(tls.parameters(), seen, tlsHandshakeMs);
       this.#deadlines.clear(socket);
-      return secure;
+      return true;
     } catch (error) {
       this.#tlsFailures++;
       if (socket.bytesRead > 0)
         this.#refusals.write(`TLS handshake with ${peer} failed: ${(error as Error).message}`);
-      socket.destroy();
-      return undefined;
+      return false;
     }
   }
 
-  #callerOf(secure: TLSSocket, tls: TlsServer, required: boolean): Caller {
-    const authorization = tls.authorize(secure, { required });
+  #callerOf(socket: AcceptedSocket, tls: TlsServer, required: boolean): Caller {
+    const authorization = tls.authorize(socket, { required });
     if ('identity' in authorization) {
       const { identity } = authorization;
       return { identity, certified: identity.authenticated };
@@ -236,44 +240,41 @@ class PortFront {
   }
 
   async #tlsInTunnel(
-    socket: Socket,
+    socket: AcceptedSocket,
     peer: string,
     endpoint: Endpoint,
     request: ConnectRequest,
     rest: Uint8Array,
     tls: TlsServer,
   ): Promise<void> {
-    const secure = await this.#secure(socket, peer, rest, tls);
-    if (!secure) return;
-    const caller = this.#callerOf(secure, tls, true);
+    if (!(await this.#secure(socket, peer, rest, tls))) return;
+    const caller = this.#callerOf(socket, tls, true);
     if (caller.refused || !caller.certified) {
       this.#reportRefused(
         peer,
         caller.refused ?? { reason: 'no client certificate', who: 'nobody' },
         'srpc+tls',
       );
-      secure.on('data', () => undefined);
-      secure.on('end', () => socket.destroy());
-      secure.end(BAD_CERTIFICATE);
-      this.#deadlines.set(socket, LINGER_MS);
+      this.#sendAway(socket, BAD_CERTIFICATE);
       return;
     }
-    this.#serveSrpc(secure, socket, peer, endpoint, request, new Uint8Array(0), caller.identity);
+    this.#serveSrpc(socket, false, peer, endpoint, request, NOTHING, caller.identity);
   }
 
-  async #tlsFirst(socket: Socket, peer: string, seen: Uint8Array, tls: TlsServer): Promise<void> {
-    const secure = await this.#secure(socket, peer, seen, tls);
-    if (!secure) return;
-    const caller = this.#callerOf(secure, tls, false);
+  async #tlsFirst(socket: AcceptedSocket, peer: string, seen: Uint8Array, tls: TlsServer): Promise<void> {
+    if (!(await this.#secure(socket, peer, seen, tls))) return;
+    const caller = this.#callerOf(socket, tls, false);
     this.#deadlines.set(socket, this.#limits.firstBytesMs);
-    onBeginning(secure, false, (beginning) => this.#beginSecure(secure, socket, peer, caller, beginning));
+    onBeginning(socket, false, (beginning) =>
+      this.#inTurn(socket, () => this.#beginSecure(socket, peer, caller, beginning)),
+    );
   }
 
-  #beginSecure(secure: TLSSocket, socket: Socket, peer: string, caller: Caller, beginning: Beginning): void {
+  #beginSecure(socket: AcceptedSocket, peer: string, caller: Caller, beginning: Beginning): void {
     if (beginning.kind !== 'connect') {
       this.#settle(socket);
       if (caller.refused) this.#reportRefused(peer, caller.refused, 'https');
-      this.#serveHttp(secure, beginning.seen, peer, caller, true);
+      this.#serveHttp(socket, beginning.seen, peer, caller, true);
       return;
     }
     const { request, seen } = beginning;
@@ -285,24 +286,18 @@ class PortFront {
           caller.refused ?? { reason: 'no client certificate', who: 'nobody' },
           'srpc+tls',
         );
-      this.#sendAwaySecure(secure, socket, refusal as Refusal);
+      this.#sendAway(socket, refusalText(refusal as Refusal));
       return;
     }
     const endpoint = endpointOf(request.path) as Endpoint;
-    secure.write(CONNECTED);
-    this.#serveSrpc(secure, socket, peer, endpoint, request, seen.subarray(request.length), caller.identity);
-  }
-
-  #sendAwaySecure(secure: TLSSocket, socket: Socket, refusal: Refusal): void {
-    secure.on('data', () => undefined);
-    secure.on('end', () => socket.destroy());
-    secure.end(refusalText(refusal));
-    this.#deadlines.set(socket, LINGER_MS);
+    const rest = seen.subarray(request.length);
+    socket.write(CONNECTED);
+    this.#serveSrpc(socket, false, peer, endpoint, request, rest, caller.identity);
   }
 
   #serveSrpc(
-    connection: Socket,
-    socket: Socket,
+    socket: AcceptedSocket,
+    plain: boolean,
     peer: string,
     endpoint: Endpoint,
     request: ConnectRequest,
@@ -311,26 +306,32 @@ class PortFront {
   ): void {
     this.#settle(socket);
     // Calls may be far apart; HTTP connections have deadlines instead.
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.setKeepAlive(KEEP_ALIVE_MS);
     this.#srpc++;
     this.#options
       .onSrpc({
-        socket: connection,
+        socket,
         coder: endpoint.coder,
         identity,
-        plain: connection === socket,
+        plain,
         peer,
         initial,
         withoutPowers: givesUpPowers(request.query),
-        stopping: this.#stopping.signal,
+        stopping: this.#stopping,
         logDropped: (line) => this.#dropped.write(line),
       })
       .finally(() => this.#srpc--);
   }
 
-  #serveHttp(connection: Socket, initial: Uint8Array, peer: string, caller: Caller, secure: boolean): void {
+  #serveHttp(
+    socket: AcceptedSocket,
+    initial: Uint8Array,
+    peer: string,
+    caller: Caller,
+    secure: boolean,
+  ): void {
     this.#http++;
-    serveHttp(connection, {
+    serveHttp(socket, {
       handler: this.#options.onHttp,
       onBadRequest: this.#options.onBadRequest,
       endpointRefusal: (path, query) =>
@@ -352,17 +353,17 @@ class PortFront {
       deadlines: this.#deadlines,
       log: this.#options.log,
       logDropped: (line) => this.#dropped.write(line),
-      stopping: this.#stopping.signal,
+      stopping: this.#stopping,
     }).finally(() => this.#http--);
   }
 
   async #close(deadlineMs: number): Promise<void> {
-    this.#server.close();
+    this.#port?.close();
     const gone = new Promise<void>((resolve) => {
       this.#emptied = resolve;
       if (this.#open.size === 0) resolve();
     });
-    this.#stopping.abort();
+    this.#stopping.begin();
     for (const socket of this.#fresh) socket.destroy();
     const cut = setTimeout(() => {
       for (const socket of this.#open) socket.destroy();
@@ -374,6 +375,6 @@ class PortFront {
 }
 
 /** Opens the port. Rejects with the system's error if it cannot. */
-export function listenFront(options: FrontOptions): Promise<Front> {
+export async function listenFront(options: FrontOptions): Promise<Front> {
   return new PortFront(options).listen();
 }

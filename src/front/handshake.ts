@@ -22,7 +22,7 @@ const NEWLINE = 10;
 const RETURN = 13;
 
 /** Offset behind the empty line that ends a head with bare or CRLF line ends; 0 if it is not there yet. */
-function headEnd(bytes: Uint8Array): number {
+function headEnd(bytes: Buffer): number {
   for (let newline = bytes.indexOf(NEWLINE); newline >= 0; newline = bytes.indexOf(NEWLINE, newline + 1)) {
     if (bytes[newline + 1] === NEWLINE) return newline + 2;
     if (bytes[newline + 1] === RETURN && bytes[newline + 2] === NEWLINE) return newline + 3;
@@ -52,10 +52,10 @@ function headersAreSound(lines: readonly string[]): boolean {
 }
 
 /** Reads a CONNECT request; undefined until it is complete, a refusal if it is malformed or too long. */
-export function parseConnect(bytes: Uint8Array): ConnectRequest | Refusal | undefined {
+export function parseConnect(bytes: Buffer): ConnectRequest | Refusal | undefined {
   const length = headEnd(bytes.length > MAX_CONNECT ? bytes.subarray(0, MAX_CONNECT) : bytes);
   if (length === 0) return bytes.length >= MAX_CONNECT ? { status: 400 } : undefined;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1');
+  const text = bytes.toString('latin1', 0, length);
   if (text !== last.text) last = { text, parsed: parseHead(text) };
   return last.parsed;
 }
@@ -87,7 +87,7 @@ export function endpointOf(path: string): Endpoint | undefined {
 }
 
 /** Exactly what the original's clients require. */
-export const CONNECTED = 'HTTP/1.0 200 Connected to Go SRPC\n\n';
+export const CONNECTED = Buffer.from('HTTP/1.0 200 Connected to Go SRPC\n\n', 'latin1');
 
 const REASONS: Record<number, string> = {
   301: 'Moved Permanently',

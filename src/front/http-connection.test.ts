@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { INSECURE } from '../access/identity.ts';
 import { Deadlines } from '../srpc/deadlines.ts';
 import { RawPeer } from '../srpc/fixture.ts';
+import { Stopping } from '../srpc/stopping.ts';
 import { fileResponse } from './file-response.ts';
 import { DEFAULT_HTTP_LIMITS, type HttpHandler, type HttpLimits, serveHttp } from './http-connection.ts';
 
@@ -20,13 +21,13 @@ interface Server extends AsyncDisposable {
   readonly url: string;
   readonly log: string[];
   readonly sockets: Socket[];
-  readonly stopping: AbortController;
+  readonly stopping: Stopping;
 }
 
 function serve(handler: HttpHandler, limits: Partial<HttpLimits> = {}): Promise<Server> {
   const log: string[] = [];
   const sockets: Socket[] = [];
-  const stopping = new AbortController();
+  const stopping = new Stopping();
   const deadlines = new Deadlines();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.push(socket);
@@ -38,7 +39,7 @@ function serve(handler: HttpHandler, limits: Partial<HttpLimits> = {}): Promise<
       deadlines,
       log: (line) => log.push(line),
       logDropped: (line) => log.push(line),
-      stopping: stopping.signal,
+      stopping,
     });
   });
   return new Promise((resolve) => {
@@ -493,7 +494,7 @@ describe('deadlines', () => {
     const busy = await RawPeer.to(server.port);
     busy.say(`${GET}\r\n`);
     while (server.sockets.length < 2 || server.sockets[1]?.bytesRead === 0) await Bun.sleep(5);
-    server.stopping.abort();
+    server.stopping.begin();
     expect(await idle.rest()).toBe('');
     gate.resolve();
     expect(await busy.rest()).toMatch(/connection: close\r\n[\s\S]*finished$/);

@@ -3,12 +3,12 @@
  * fetch Request. (The runtime's own HTTP server can adopt a socket, too, but costs four times as much a request there
  * and reads bodies without backpressure.)
  */
-import type { Socket } from 'node:net';
 import type { Identity } from '../access/identity.ts';
 import { ImageServerError } from '../errors.ts';
-import { arrivals } from '../shared-turns.ts';
 import type { Deadlines } from '../srpc/deadlines.ts';
+import type { PeerSocket } from '../srpc/peer-socket.ts';
 import { SocketReader } from '../srpc/reader.ts';
+import type { Stopping } from '../srpc/stopping.ts';
 import { SocketWriter } from '../srpc/writer.ts';
 import { type Refusal, refusalText } from './handshake.ts';
 import { type AnswerContext, sendAnswer } from './http-answer.ts';
@@ -63,7 +63,7 @@ export interface HttpOptions {
   /** For lines about clients that are cut off, of which there may be many at once. */
   readonly logDropped: (line: string) => void;
   /** The server stops: the request under way is answered, then the connection closed. */
-  readonly stopping: AbortSignal;
+  readonly stopping: Stopping;
 }
 
 /** URLs are built with this host (the router wants one of four letters or more); the real one stays in the header. */
@@ -95,7 +95,7 @@ class HttpConnection {
   #clientWaits = true;
 
   constructor(
-    readonly socket: Socket,
+    readonly socket: PeerSocket,
     readonly options: HttpOptions,
   ) {
     const { initial, deadlines, limits, info } = options;
@@ -104,10 +104,10 @@ class HttpConnection {
       ...(initial ? { initial } : {}),
       onWait: () => this.#flushQuietly(),
     });
-    const stalled = new ImageServerError(
-      'TIMEOUT',
-      `the client moved no byte for ${limits.stallMs / 1000} s`,
-    );
+    const stalled = () =>
+      socket.destroy(
+        new ImageServerError('TIMEOUT', `the client moved no byte for ${limits.stallMs / 1000} s`),
+      );
     this.#waiting = (waiting) => {
       this.#clientWaits = !waiting;
       if (waiting) deadlines.set(socket, limits.stallMs, stalled);
@@ -178,9 +178,8 @@ class HttpConnection {
       this.#idle = false;
       deadlines.set(socket, limits.headMs, this.#headLate);
     };
-    stopping.addEventListener('abort', stop);
+    stopping.add(stop);
     try {
-      let requests = 0;
       for (let inARow = 0; !socket.destroyed; ) {
         this.#idle = this.#reader.buffered === 0;
         if (this.#idle) deadlines.set(socket, limits.idleMs);
@@ -195,7 +194,6 @@ class HttpConnection {
         const head = parseHead(text);
         if (this.#isEndpoint(head.target)) break;
         checkMethod(head);
-        if (requests++ === 0) await arrivals.next();
         const goOn = this.#answer(head);
         if (!(goOn instanceof Promise ? await goOn : goOn)) break;
         const blocked = this.#writer.ready();
@@ -214,7 +212,7 @@ class HttpConnection {
         socket.destroy();
       }
     } finally {
-      stopping.removeEventListener('abort', stop);
+      stopping.delete(stop);
       this.#finish();
     }
   }
@@ -324,7 +322,7 @@ class HttpConnection {
     const late = this.#reader.failure !== undefined;
     context.head = head.method === 'HEAD';
     context.modern = head.modern;
-    context.keepAlive = head.keepAlive && skippable && !late && !this.options.stopping.aborted;
+    context.keepAlive = head.keepAlive && skippable && !late && !this.options.stopping.begun;
     const sent = sendAnswer(response, context);
     return sent instanceof Promise ? sent.then((goOn) => this.#sent(goOn, body)) : this.#sent(sent, body);
   }
@@ -337,6 +335,6 @@ class HttpConnection {
 }
 
 /** Serves requests on a connection until it ends. Never rejects. */
-export function serveHttp(socket: Socket, options: HttpOptions): Promise<void> {
+export function serveHttp(socket: PeerSocket, options: HttpOptions): Promise<void> {
   return new HttpConnection(socket, options).run();
 }

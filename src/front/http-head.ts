@@ -3,6 +3,7 @@
  * lengths, a length and chunks, blanks before a colon …) is refused, so that no proxy in front can be talked past.
  */
 import type { SocketReader } from '../srpc/reader.ts';
+import { asBuffer, type Slices } from '../wire/text.ts';
 
 /** A request that is answered with `status` and the end of the connection. */
 export class BadRequest extends Error {
@@ -93,7 +94,7 @@ function headEnd(reader: SocketReader, maxBytes: number, dropped: number): numbe
 
 function takeHead(reader: SocketReader, end: number): string {
   const bytes = reader.take(end) as Uint8Array;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, end - 4).toString('latin1');
+  return (asBuffer(bytes) as unknown as Slices).latin1Slice(0, end - 4);
 }
 
 interface Target {

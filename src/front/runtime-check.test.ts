@@ -8,7 +8,7 @@ import { checkRuntime, type RuntimeCheckOptions } from './runtime-check.ts';
 const EXPECTED = {
   descriptor: process.platform === 'linux',
   clientName: 'alice',
-  verified: true,
+  session: true,
   chainLength: 2,
   heardBehindTls: 'heard hello',
 };

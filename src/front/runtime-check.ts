@@ -1,11 +1,17 @@
 /**
  * What the front relies on and the runtime's documentation does not promise: that an accepted socket from which bytes were
- * read and put back can become a TLS connection that shows the client's certificate, and that its descriptor is visible.
+ * read can become a TLS connection that shows the client's certificate, and that its descriptor is visible.
  * Also a program of its own, so that the compiled form can be tried.
  */
-import { createServer, type Socket } from 'node:net';
-import { createSecureContext, type TLSSocket, TLSSocket as TlsSocket, connect as tlsConnect } from 'node:tls';
+import {
+  createSecureContext,
+  type DetailedPeerCertificate,
+  type TLSSocket,
+  connect as tlsConnect,
+} from 'node:tls';
+import type { TlsParameters } from '../access/tls.ts';
 import { canSendfile } from '../srpc/sendfile.ts';
+import { acceptOn } from './accepted-socket.ts';
 
 export interface RuntimeCheckOptions {
   readonly serverCert: string;
@@ -19,12 +25,13 @@ export interface RuntimeCheckOptions {
 export interface RuntimeFacts {
   readonly descriptor: boolean;
   readonly clientName: string | undefined;
-  readonly verified: boolean;
+  /** The runtime's record of the session can be had. */
+  readonly session: boolean;
   readonly chainLength: number;
   readonly heardBehindTls: string;
 }
 
-function hear(socket: Socket | TLSSocket, enough: number): Promise<string> {
+function hear(socket: TLSSocket, enough: number): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     socket.on('error', reject);
@@ -37,34 +44,30 @@ function hear(socket: Socket | TLSSocket, enough: number): Promise<string> {
 }
 
 export async function checkRuntime(options: RuntimeCheckOptions): Promise<RuntimeFacts> {
-  const secureContext = createSecureContext({
+  const { context } = createSecureContext({
     cert: options.serverCert,
     key: options.serverKey,
     ca: options.ca,
   });
+  const tls: TlsParameters = {
+    secureContext: context,
+    requestCert: true,
+    rejectUnauthorized: false,
+    ALPNProtocols: Buffer.from('\x08http/1.1', 'latin1'),
+  };
   const facts: { -readonly [K in keyof RuntimeFacts]?: RuntimeFacts[K] } = {};
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const listener = acceptOn('127.0.0.1', 0, (socket) => {
     facts.descriptor = canSendfile(socket);
-    socket.once('data', (first: Buffer) => {
-      socket.pause();
-      socket.unshift(first);
-      const secure = new TlsSocket(socket, {
-        isServer: true,
-        secureContext,
-        requestCert: true,
-        rejectUnauthorized: false,
-      });
-      secure.on('secure', () => {
-        const peer = secure.getPeerCertificate(true);
-        facts.clientName = peer.subject?.CN as string;
-        facts.verified = secure.authorized;
-        facts.chainLength = peer.issuerCertificate?.raw ? 2 : 1;
-        secure.on('data', (data: Buffer) => secure.write(`heard ${data}`));
-      });
+    socket.once('data', async (first: Uint8Array) => {
+      await socket.startTls(tls, first, 5_000);
+      const peer = socket.getPeerCertificate() as Partial<DetailedPeerCertificate> | undefined;
+      facts.clientName = peer?.subject?.CN as string | undefined;
+      facts.chainLength = peer?.issuerCertificate?.raw ? 2 : peer?.raw ? 1 : 0;
+      facts.session = (socket.getSession()?.length ?? 0) > 0;
+      socket.on('data', (data: Uint8Array) => socket.write(Buffer.concat([Buffer.from('heard '), data])));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
+  const { port } = listener;
   const secure = tlsConnect({
     host: '127.0.0.1',
     port,
@@ -75,7 +78,7 @@ export async function checkRuntime(options: RuntimeCheckOptions): Promise<Runtim
   secure.write('hello');
   facts.heardBehindTls = await hear(secure, 'heard hello'.length);
   secure.destroy();
-  server.close();
+  listener.close();
   return facts as RuntimeFacts;
 }
 

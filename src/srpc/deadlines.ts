@@ -1,23 +1,23 @@
 /** Deadlines of many connections with one timer: setting one costs next to nothing. They are kept to about a second. */
-import type { Socket } from 'node:net';
+import type { PeerSocket } from './peer-socket.ts';
 
 const STEP_MS = 500;
 
-/** What becomes of a socket that is too late: destroyed for a reason, or what the caller does with it. */
-type Lateness = Error | (() => void) | undefined;
+/** What becomes of a socket that is too late, if it is not just destroyed. */
+type Lateness = (() => void) | undefined;
 
 export class Deadlines {
-  readonly #due = new Map<Socket, { at: number; late: Lateness }>();
+  readonly #due = new Map<PeerSocket, { at: number; late: Lateness }>();
   #timer: NodeJS.Timeout | undefined;
 
   /** The socket is destroyed, or `late` called, if `clear` or another `set` does not come within so many milliseconds. */
-  set(socket: Socket, milliseconds: number, late?: Lateness): void {
+  set(socket: PeerSocket, milliseconds: number, late?: Lateness): void {
     if (socket.destroyed) return;
     this.#due.set(socket, { at: performance.now() + milliseconds, late });
     this.#timer ??= setInterval(() => this.#sweep(), STEP_MS).unref();
   }
 
-  clear(socket: Socket): void {
+  clear(socket: PeerSocket): void {
     this.#due.delete(socket);
   }
 
@@ -36,8 +36,8 @@ export class Deadlines {
     for (const [socket, { at, late }] of this.#due) {
       if (at > now) continue;
       this.#due.delete(socket);
-      if (typeof late === 'function') late();
-      else socket.destroy(late);
+      if (late) late();
+      else socket.destroy();
     }
     if (this.#due.size > 0) return;
     clearInterval(this.#timer);
@@ -48,13 +48,16 @@ export class Deadlines {
 /** What a connection waits for its peer with: told of every wait, reading or writing; waits may overlap. */
 export class Patience {
   #waits = 0;
+  readonly #late: () => void;
 
   constructor(
-    readonly socket: Socket,
+    readonly socket: PeerSocket,
     readonly deadlines: Deadlines,
     readonly milliseconds: number,
-    readonly reason: Error,
-  ) {}
+    reason: () => Error,
+  ) {
+    this.#late = () => socket.destroy(reason());
+  }
 
   begin(): void {
     this.#waits++;
@@ -70,6 +73,6 @@ export class Patience {
     else this.deadlines.clear(this.socket);
   }
   #set(): void {
-    this.deadlines.set(this.socket, this.milliseconds, this.reason);
+    this.deadlines.set(this.socket, this.milliseconds, this.#late);
   }
 }

@@ -5,9 +5,9 @@
  */
 import { FFIType } from 'bun:ffi';
 import { closeSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { openCLibrary } from '../c-library.ts';
 import { ImageServerError } from '../errors.ts';
+import type { PeerSocket } from './peer-socket.ts';
 import threadSource from './send-thread.js' with { type: 'text' };
 import { descriptorOf } from './sendfile.ts';
 
@@ -139,7 +139,7 @@ function threadOf(): SendThread | undefined {
  * ordinary way tells why. `progress` is called about twice a second while bytes move. The socket may be closed meanwhile.
  */
 export async function sendOnThread(
-  socket: Socket,
+  socket: PeerSocket,
   file: number,
   start: number,
   end: number,

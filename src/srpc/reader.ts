@@ -2,13 +2,13 @@
  * What comes in on a connection: lines, gob messages, JSON values and raw bytes share one buffer, and none of them reads
  * ahead. Answers at once (without a promise) when the bytes are here already, and pauses the socket when nobody reads.
  */
-import type { Socket } from 'node:net';
 import { ImageServerError } from '../errors.ts';
 import { badData } from '../wire/gob/cursor.ts';
 import type { MessageSource } from '../wire/gob/decoder.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { Patience } from './deadlines.ts';
 import { JsonEnd } from './json-value.ts';
+import type { PeerSocket } from './peer-socket.ts';
 
 /** Bytes buffered before the socket is paused. */
 const HIGH_WATER = 256 * 1024;
@@ -37,7 +37,7 @@ export interface LineLimits {
 }
 
 export class SocketReader implements MessageSource {
-  readonly #socket: Socket;
+  readonly #socket: PeerSocket;
   readonly #queue = new ByteQueue();
   readonly #onWait: (() => void) | undefined;
   readonly #patience: Patience | undefined;
@@ -48,7 +48,7 @@ export class SocketReader implements MessageSource {
   #wake: (() => void) | undefined;
   #read = 0;
 
-  constructor(socket: Socket, options: ReaderOptions = {}) {
+  constructor(socket: PeerSocket, options: ReaderOptions = {}) {
     this.#socket = socket;
     this.#onWait = options.onWait;
     this.#patience = options.patience;

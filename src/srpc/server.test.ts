@@ -3,6 +3,7 @@ import { GobEncoder } from '../wire/gob/encoder.ts';
 import { CheckImageRequest, CheckImageResponse } from '../wire/messages/imageserver.ts';
 import type { CallRecord } from './call.ts';
 import { Events, fakeMethods, RawPeer, startFakeServer } from './fixture.ts';
+import { Stopping } from './stopping.ts';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 const request = (ImageName: string) => text(new GobEncoder().encode(CheckImageRequest, { ImageName }));
@@ -184,14 +185,14 @@ describe('live events', () => {
   });
 
   test('end when the server stops', async () => {
-    const stopping = new AbortController();
-    await using server = await startFakeServer({ stopping: stopping.signal });
+    const stopping = new Stopping();
+    await using server = await startFakeServer({ stopping });
     const listener = await RawPeer.to(server.port);
     const idle = await RawPeer.to(server.port);
     listener.say('Fake.Events\n');
     idle.say('\n');
     await Promise.all([listener.hear(1), idle.hear(1)]);
-    stopping.abort();
+    stopping.begin();
     expect(await listener.rest()).toBe('');
     expect(await idle.rest()).toBe('');
   });

@@ -1,5 +1,4 @@
 /** The SRPC call loop: method lines in, one call at a time, driven by the table of methods. */
-import type { Socket } from 'node:net';
 import type { Decision } from '../access/decision.ts';
 import type { Identity } from '../access/identity.ts';
 import { asImageServerError, errorLine, ImageServerError } from '../errors.ts';
@@ -18,14 +17,15 @@ import {
 } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
 import { methods as allMethods } from '../methods/table.ts';
-import { arrivals } from '../shared-turns.ts';
 import type { ImageFile, ObjectReader } from '../store/types.ts';
 import { goJsonChunks } from '../wire/json.ts';
 import type { StructSchema } from '../wire/schema.ts';
 import { type Caller, type CallRecord, SrpcCall } from './call.ts';
 import { type Coder, type CoderName, makeCoder } from './coder.ts';
 import { Deadlines, Patience } from './deadlines.ts';
+import type { PeerSocket } from './peer-socket.ts';
 import { type LineLimits, SocketReader } from './reader.ts';
+import type { Stopping } from './stopping.ts';
 import { sendEvents, sendList, sendText } from './stream.ts';
 import { SocketWriter } from './writer.ts';
 
@@ -52,7 +52,7 @@ export interface SrpcOptions {
   /** For lines about listeners that are cut off, of which there may be many at once; `log` if undefined. */
   readonly logDropped?: (line: string) => void;
   /** The server stops: calls under way are finished, nothing new is begun. */
-  readonly stopping?: AbortSignal;
+  readonly stopping?: Stopping;
   /** Of tests. */
   readonly methods?: ReadonlyMap<string, Method>;
 }
@@ -88,7 +88,7 @@ class Connection implements Caller {
   #idle = false;
 
   constructor(
-    readonly socket: Socket,
+    readonly socket: PeerSocket,
     readonly options: SrpcOptions,
   ) {
     this.#methods = options.methods ?? allMethods;
@@ -98,7 +98,7 @@ class Connection implements Caller {
       socket,
       deadlines,
       stallMs,
-      new ImageServerError('TIMEOUT', `the peer moved no byte for ${stallMs / 1000} s (-stallTimeout)`),
+      () => new ImageServerError('TIMEOUT', `the peer moved no byte for ${stallMs / 1000} s (-stallTimeout)`),
     );
     this.#writer = new SocketWriter(socket, options.plain, patience);
     this.#reader = new SocketReader(socket, {
@@ -123,10 +123,9 @@ class Connection implements Caller {
     const stop = () => {
       if (this.#idle) this.#finish();
     };
-    stopping?.addEventListener('abort', stop);
+    stopping?.add(stop);
     try {
-      await arrivals.next();
-      for (let calls = 1; !stopping?.aborted; calls++) {
+      for (let calls = 1; !stopping?.begun; calls++) {
         const blocked = this.#writer.ready();
         if (blocked) await blocked;
         const next = this.#reader.readLine(this.#methodLine);
@@ -152,7 +151,7 @@ class Connection implements Caller {
       if (error.code === 'INTERNAL')
         log(`SRPC connection from ${peer} failed: ${String((error.cause as Error)?.stack ?? error.cause)}`);
     } finally {
-      stopping?.removeEventListener('abort', stop);
+      stopping?.delete(stop);
       this.#finish();
     }
   }
@@ -400,8 +399,8 @@ class Connection implements Caller {
     await this.#writer.flush();
     socket.on('end', stop);
     socket.on('close', stop);
-    stopping?.addEventListener('abort', stop);
-    if (this.#reader.ended || stopping?.aborted) setImmediate(stop);
+    stopping?.add(stop);
+    if (this.#reader.ended || stopping?.begun) setImmediate(stop);
     try {
       await send();
     } catch (thrown) {
@@ -410,7 +409,7 @@ class Connection implements Caller {
         logDropped(`${method.name}: dropped listener ${peer}: ${error.message}`);
       throw error;
     } finally {
-      stopping?.removeEventListener('abort', stop);
+      stopping?.delete(stop);
       socket.off('end', stop);
       socket.off('close', stop);
     }
@@ -435,6 +434,6 @@ class Connection implements Caller {
 }
 
 /** Serves calls on a connection whose handshake is over, until it ends. Never rejects. */
-export function serveSrpc(socket: Socket, options: SrpcOptions): Promise<void> {
+export function serveSrpc(socket: PeerSocket, options: SrpcOptions): Promise<void> {
   return new Connection(socket, options).run();
 }

@@ -3,10 +3,10 @@
  * without being copied where the socket is plain. Nothing is queued without limit: writers wait for the socket.
  */
 import { read, readSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { ImageServerError } from '../errors.ts';
 import type { Patience } from './deadlines.ts';
 import { sendOnThread, THREAD_FROM } from './file-sender.ts';
+import type { PeerSocket } from './peer-socket.ts';
 import { canSendfile, trySendfile } from './sendfile.ts';
 
 /** Size of the buffers in which small pieces are gathered. */
@@ -32,7 +32,7 @@ const SENDFILE_TURN = 4 * 1024 * 1024;
 const spare: Buffer[] = [];
 
 /** Why the connection is closed: TIMEOUT if we have cut it off, else CANCELLED. */
-function closedError(socket: Socket): ImageServerError {
+function closedError(socket: PeerSocket): ImageServerError {
   const { errored } = socket;
   return errored instanceof ImageServerError
     ? errored
@@ -40,14 +40,14 @@ function closedError(socket: Socket): ImageServerError {
 }
 
 export class SocketWriter {
-  readonly #socket: Socket;
+  readonly #socket: PeerSocket;
   #slab: Buffer | undefined;
   #used = 0;
   #waiting: Promise<void> | undefined;
 
   /** `plain`: no TLS, so files may bypass the process. */
   constructor(
-    socket: Socket,
+    socket: PeerSocket,
     readonly plain: boolean,
     readonly patience?: Patience,
   ) {

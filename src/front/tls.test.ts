@@ -1,12 +1,13 @@
 import { afterAll, describe, expect, setSystemTime, spyOn, test } from 'bun:test';
 import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
-import { createServer, connect as dial, type Socket } from 'node:net';
+import { connect as dial, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls';
-import type { Authorization } from './authorize.ts';
-import { inDays, type Made, makeAuthority, makeClient } from './certificates-fixture.ts';
-import { openTlsServer, type TlsServer } from './tls.ts';
+import type { Authorization } from '../access/authorize.ts';
+import { inDays, type Made, makeAuthority, makeClient } from '../access/certificates-fixture.ts';
+import { openTlsServer, type TlsServer } from '../access/tls.ts';
+import { acceptOn } from './accepted-socket.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tls-test-'));
 const stops: (() => void)[] = [];
@@ -47,7 +48,7 @@ interface Met {
   readonly error?: string;
 }
 
-/** A port that shakes hands, tells who came, echoes what it gets. Every fifth byte is read first and put back. */
+/** A port that shakes hands, tells who came, echoes what it gets. The first bytes are read before. */
 async function listen(options: { timeoutMs?: number; required?: boolean } = {}) {
   const log: string[] = [];
   const tls: TlsServer = openTlsServer({ files, log: (line) => log.push(line) });
@@ -57,37 +58,33 @@ async function listen(options: { timeoutMs?: number; required?: boolean } = {}) 
     met.push(one);
     waiting.shift()?.(one);
   };
-  const port = createServer({ allowHalfOpen: true }, async (raw: Socket) => {
-    raw.on('error', () => raw.destroy());
-    raw.once('data', async (first: Buffer) => {
-      raw.pause();
-      raw.unshift(first);
+  const port = acceptOn('127.0.0.1', 0, (socket) => {
+    socket.once('data', async (first: Uint8Array) => {
+      socket.pause();
       try {
-        const { timeoutMs = 2000 } = options;
-        const secure = await tls.handshake(raw, { timeoutMs });
-        const ask = spyOn(secure, 'getPeerCertificate');
+        await socket.startTls(tls.parameters(), first, options.timeoutMs ?? 2000);
+        const ask = spyOn(socket, 'getPeerCertificate');
         tell({
-          authorization: tls.authorize(secure, { required: options.required ?? true }),
-          reused: secure.isSessionReused(),
+          authorization: tls.authorize(socket, { required: options.required ?? true }),
+          reused: socket.isSessionReused(),
           recognised: ask.mock.calls.length === 0,
         });
-        secure.pipe(secure);
+        socket.on('data', (chunk: Uint8Array) => socket.write(chunk));
+        socket.on('end', () => socket.end());
       } catch (error) {
         tell({ error: (error as Error).message });
       }
     });
   });
-  await new Promise<void>((resolve) => port.listen(0, '127.0.0.1', resolve));
   stops.push(() => {
     tls.close();
     port.close();
   });
-  const { port: number } = port.address() as { port: number };
   return {
     tls,
     log,
     met,
-    port: number,
+    port: port.port,
     next: () => new Promise<Met>((resolve) => waiting.push(resolve)),
   };
 }
