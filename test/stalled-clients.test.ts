@@ -235,22 +235,47 @@ describe('nobody reads', () => {
     120_000,
   );
 
-  test('a deaf listener to updates is cut off, and the log says why', async () => {
-    // The list is longer than what the kernel takes for a connection.
-    const directory = mkdtempSync(join(tmpdir(), 'deaf-listener-'));
-    const parent = join(directory, 'images', ...Array.from({ length: 3 }, () => 'directory '.repeat(24)));
-    for (let index = 0; index < 8000; index++) mkdirSync(join(parent, `${index}`), { recursive: true });
-    await using other = await startServer({ directory, args: [`-stallTimeout=${STALL_MS}ms`] });
-    const peer = await dial(PATHS.gob, other.port);
-    peer.socket.pause();
-    peer.socket.write('ImageServer.GetImageUpdates\n');
-    const line =
-      /GetImageUpdates: dropped listener 127.0.0.1: the peer moved no byte for 1.5 s \(-stallTimeout\)/;
-    const end = performance.now() + PATIENCE_MS;
-    while (!line.test(other.stderr()) && performance.now() < end) await Bun.sleep(20);
-    expect(other.stderr()).toMatch(line);
-    peer.socket.destroy();
-  }, 90_000);
+  const deaf: readonly [transport: string, listen: (port: number) => Promise<Peer>, line: RegExp][] = [
+    [
+      'SRPC',
+      async (port) => {
+        const peer = await dial(PATHS.gob, port);
+        peer.socket.pause();
+        peer.socket.write('ImageServer.GetImageUpdates\n');
+        return peer;
+      },
+      /GetImageUpdates: dropped listener 127.0.0.1: the peer moved no byte for 1.5 s \(-stallTimeout\)/,
+    ],
+    [
+      'HTTP',
+      async (port) => {
+        const socket = connect(port, '127.0.0.1');
+        open.push(socket);
+        socket.pause();
+        socket.on('error', () => undefined);
+        socket.write('GET /rpc/ImageServer.GetImageUpdates HTTP/1.1\r\nHost: localhost\r\n\r\n');
+        const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+        return { socket, heard: () => '', closed };
+      },
+      /HTTP answer to 127.0.0.1 broken off: the client moved no byte for 1.5 s/,
+    ],
+  ];
+  test.each(deaf)(
+    'a deaf listener to updates is cut off, and the log says why: %s',
+    async (_, listen, line) => {
+      // The list is longer than what the kernel takes for a connection.
+      const directory = mkdtempSync(join(tmpdir(), 'deaf-listener-'));
+      const parent = join(directory, 'images', ...Array.from({ length: 3 }, () => 'directory '.repeat(24)));
+      for (let index = 0; index < 8000; index++) mkdirSync(join(parent, `${index}`), { recursive: true });
+      await using other = await startServer({ directory, args: [`-stallTimeout=${STALL_MS}ms`] });
+      const { socket } = await listen(other.port);
+      const end = performance.now() + PATIENCE_MS;
+      while (!line.test(other.stderr()) && performance.now() < end) await Bun.sleep(20);
+      expect(other.stderr()).toMatch(line);
+      socket.destroy();
+    },
+    90_000,
+  );
   test('a listener to updates that is silent is no stalled client', async () => {
     const peer = await dial();
     peer.socket.write('ImageServer.GetImageUpdates\n');

@@ -154,6 +154,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
       ),
       firstBytesMs: toMs(flags.firstBytesTimeout),
       tlsHandshakeMs: toMs(flags.tlsHandshakeTimeout),
+      http: { stallMs: toMs(flags.stallTimeout) },
     },
     tls,
     onHttp: createHandler(app),
