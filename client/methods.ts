@@ -79,7 +79,7 @@ export const CALLS = {
     request: DeleteUnreferencedObjectsRequest,
     reply: DeleteUnreferencedObjectsResponse,
   },
-  /** Names the image with the latest creation time directly inside a directory. */
+  /** Names the image with the latest creation time, not in the future if there is another, directly inside a directory. */
   'ImageServer.FindLatestImage': { request: FindLatestImageRequest, reply: FindLatestImageResponse },
   /** Fetches an image, with or without its file-system; optionally waits for it to be added. */
   'ImageServer.GetImage': { request: GetImageRequest, reply: GetImageResponse },
