@@ -1,6 +1,7 @@
 /** What becomes of deleted images and of objects that no image uses, as operators see it: trash, collection, a full disk. */
 import { afterEach, expect, test } from 'bun:test';
-import { existsSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListTrashRequest, ListTrashResponse } from '../src/wire/messages/extensions.ts';
 import { available, Node, picture, sha512, upload } from './replication-lab.ts';
@@ -54,6 +55,45 @@ test('collection takes the oldest first, never what is in the trash or was just 
   expect((await node.tool('-dryRun', 'delunrefobj', '100', '0')).stdout).toContain('would delete 1 objects');
   await node.collect();
   expect([await has(node, 'in the trash'), await has(node, 'used')]).toEqual([false, true]);
+});
+
+test('protected images are deleted by nobody, as the file says at that moment', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'imageserver-protected-'));
+  try {
+    const file = join(directory, 'protected');
+    const refused = await start(`-protectedImages=${file}`).catch((error: Error) => error.message);
+    expect(refused).toContain(`-protectedImages: ENOENT: no such file or directory, open '${file}'`);
+    writeFileSync(file, '# what machines boot from\ngolden$\nbase/\n');
+    const node = await start(`-protectedImages=${file}`);
+    await node.mkdir('base');
+    for (const name of ['golden', 'golden2', 'base/x', 'other']) await node.add(name, text(name));
+    for (const name of ['golden', 'base/x'])
+      expect(await node.tool('delete', name)).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining(
+          `image is protected against deletion on this server (-protectedImages): ${name}`,
+        ),
+      });
+    const http = await fetch(`http://127.0.0.1:${node.port}/images/golden`, { method: 'DELETE' });
+    expect([http.status, await http.json()]).toEqual([409, expect.objectContaining({ code: 'CONFLICT' })]);
+    expect(await node.tool('delete', 'golden2')).toMatchObject({ status: 0, stderr: '' });
+
+    rmSync(file);
+    expect((await node.tool('delete', 'other')).stderr).toContain(
+      'the list of protected images cannot be read, so nothing is deleted',
+    );
+    writeFileSync(file, '(');
+    expect((await node.tool('delete', 'other')).status).toBe(1);
+    expect(node.log).toContain('-protectedImages: no image can be deleted: ');
+    expect((await node.tool('list')).stdout).toBe('base/x\ngolden\nother\n');
+
+    writeFileSync(file, 'golden$\n');
+    for (const name of ['base/x', 'other'])
+      expect(await node.tool('delete', name)).toMatchObject({ status: 0, stderr: '' });
+    expect((await node.tool('list')).stdout).toBe('golden\n');
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 test('within the time of grace nothing is collected', async () => {

@@ -53,6 +53,11 @@ export const DAEMON_FLAGS = {
     24n * HOUR,
     'Deleted images can be brought back this long; 0 = not at all',
   ),
+  protectedImages: flag(
+    stringFlag,
+    '',
+    'File with a filter of images that nobody may delete; read at each deletion; empty = none',
+  ),
   objectGracePeriod: flag(durationFlag, 10n * MINUTE, 'Collection leaves uploaded objects alone this long'),
   imageServerMaxUnrefData: flag(sizeFlag, 0, 'Unreferenced data kept before it is collected; 0 = no limit'),
   imageServerMaxUnrefAge: flag(

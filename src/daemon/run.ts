@@ -18,6 +18,7 @@ import type { DaemonFlags } from './flags.ts';
 import { groupExists } from './groups.ts';
 import { openAccessLog, openPublic, ownHostNames } from './http.ts';
 import { Log } from './log.ts';
+import { protectedImages } from './protected-images.ts';
 import { replicationOf } from './replication.ts';
 import { openSecurity } from './security.ts';
 
@@ -38,6 +39,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
   const log = new Log(flags);
   const startedAt = Date.now();
   const replication = replicationOf(flags);
+  const isProtected = protectedImages(flags.protectedImages, log.write);
   const security = openSecurity(flags, log.write);
   const { tls, audit } = security;
   let stores: Stores;
@@ -73,6 +75,7 @@ export async function startDaemon(flags: DaemonFlags): Promise<Daemon> {
     log: log.write,
     remoteLog: log,
     master: replicator?.injections,
+    ...(isProtected ? { isProtected } : {}),
     // A list that lacks images not read yet would make replicas delete theirs.
     replicated: async (signal) => {
       await stores.ready;

@@ -22,6 +22,11 @@ export const deleteImage = defineUnary({
     if (!services.images.has(name) && !services.images.isDamaged(name))
       throw new ImageServerError('IMAGE_NOT_FOUND', 'image does not exist');
     checkImageOwnership(call, services.images, name);
+    if (await services.isProtected?.(name))
+      throw new ImageServerError(
+        'CONFLICT',
+        `image is protected against deletion on this server (-protectedImages): ${name}`,
+      );
     services.log(`DeleteImage(${name})${byUser(call)}`);
     await services.images.remove(name, { by: call.identity.user });
     return {};

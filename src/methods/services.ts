@@ -15,6 +15,8 @@ export interface Services {
   readonly remoteLog: RemoteLog;
   /** Set on a replica: where changes go. */
   readonly master: Master | undefined;
+  /** May nobody delete this image? Undefined = there are none such. */
+  readonly isProtected?: (name: string) => Promise<boolean>;
   /** Resolves when a replica has finished its first pass; at once on a master. */
   readonly replicated: (signal: AbortSignal) => Promise<void>;
   /** GetObjects calls in progress and GetImageUpdates listeners, for the status page and metrics. */
