@@ -314,8 +314,21 @@ export function acceptOn(
   port: number,
   onSocket: (socket: AcceptedSocket) => void,
 ): AcceptingPort {
+  if (host !== '') return listen(host, port, onSocket);
+  try {
+    return listen('::', port, onSocket);
+  } catch (error) {
+    if (!NO_IPV6.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return listen('0.0.0.0', port, onSocket);
+  }
+}
+
+/** What a machine without IPv6 says. */
+const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
+
+function listen(host: string, port: number, onSocket: (socket: AcceptedSocket) => void): AcceptingPort {
   const listener = Bun.listen<AcceptedSocket>({
-    hostname: host === '' ? '::' : host,
+    hostname: host,
     port,
     allowHalfOpen: true,
     socket: {

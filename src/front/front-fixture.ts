@@ -42,7 +42,7 @@ export function certificates(): Promise<Certificates> {
   return made;
 }
 
-async function tlsServer(log: (line: string) => void): Promise<TlsServer> {
+export async function makeTlsServer(log: (line: string) => void): Promise<TlsServer> {
   const { ca, server } = await certificates();
   const directory = mkdtempSync(join(tmpdir(), 'front-test-'));
   const put = (name: string, text: string) => {
@@ -80,7 +80,7 @@ export async function startFront(
   const write = (line: string) => {
     log.push(line);
   };
-  const tls = options.secure ? await tlsServer(write) : undefined;
+  const tls = options.secure ? await makeTlsServer(write) : undefined;
   const methods = options.methods ?? fakeMethods();
   const front = await listenFront({
     host: '127.0.0.1',
