@@ -29,11 +29,13 @@ export async function examine(
   }
   let inode: bigint;
   try {
-    inode = fstatSync(fd, { bigint: true }).ino;
-    const buffer = Buffer.allocUnsafe(CHUNK);
+    const stat = fstatSync(fd, { bigint: true });
+    inode = stat.ino;
+    // One more than there should be: the end is met in the second look.
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Number(stat.size) + 1));
     const turn = new Turn();
     for (;;) {
-      const count = readSync(fd, buffer, 0, CHUNK, size);
+      const count = readSync(fd, buffer, 0, buffer.length, size);
       if (count === 0) break;
       hasher.update(buffer.subarray(0, count));
       size += count;

@@ -10,9 +10,12 @@ import type { DirectoryImageStore } from './image-store.ts';
 import { HASH_BYTES, hashText } from './object-hash.ts';
 import type { DirectoryObjectStore } from './object-store.ts';
 import { type Examined, examine } from './object-verify.ts';
+import { Turn } from './turn.ts';
 import type { ScrubProgress } from './types.ts';
 
 const DAY_MS = 86_400_000;
+/** What opening an object counts for beside its bytes: small ones are not read by the thousand at once. */
+const OPENING_BYTES = 32 * 1024;
 
 export interface ScrubOptions {
   readonly objects: DirectoryObjectStore;
@@ -96,12 +99,17 @@ export class Scrub {
     this.#checkedObjects = 0;
     this.#checkedBytes = 0;
     this.#failures = 0;
+    const turn = new Turn();
     for (; this.#slot < table.end; this.#slot++) {
       if (signal.aborted) {
         save('scrub.slot', String(this.#slot));
         return;
       }
-      if (table.isPresent(this.#slot)) await this.#object(this.#slot);
+      if (turn.over()) await turn.next();
+      if (!table.isPresent(this.#slot)) continue;
+      const pause = this.#pace(OPENING_BYTES);
+      if (pause) await pause;
+      await this.#object(this.#slot);
     }
     for (const name of [...images.names()]) {
       if (signal.aborted) break;
@@ -121,7 +129,10 @@ export class Scrub {
     const path = objects.pathOf(hash);
     let found: Examined;
     try {
-      found = await examine(path, (bytes) => this.#pace(bytes));
+      found = await examine(path, (bytes) => {
+        this.#checkedBytes += bytes;
+        return this.#pace(bytes);
+      });
       if (found.hash !== hash || found.size !== size) found = await examine(path);
     } catch (thrown) {
       this.#unreadable(slot, hash, thrown);
@@ -161,6 +172,7 @@ export class Scrub {
     if (!record) return;
     try {
       const bytes = await readVerified(images.pathOf(name), record);
+      this.#checkedBytes += bytes.length;
       const pause = this.#pace(bytes.length);
       if (pause) await pause;
       const same = (await sha512(bytes)).toString('hex') === record.entry.identity;
@@ -176,7 +188,6 @@ export class Scrub {
 
   /** Sleeps when more was read than the rate allows. */
   #pace(bytes: number): undefined | Promise<void> {
-    this.#checkedBytes += bytes;
     if (this.#bytesPerSecond <= 0 || this.#stop.signal.aborted) return undefined;
     const now = performance.now();
     this.#ahead = Math.max(0, this.#ahead - ((now - this.#lastPause) / 1000) * this.#bytesPerSecond) + bytes;
