@@ -24,3 +24,8 @@ declare module '*/send-thread.js' {
   // biome-ignore lint/style/noDefaultExport: as above
   export default source;
 }
+declare module '*/list-thread.js' {
+  const source: string;
+  // biome-ignore lint/style/noDefaultExport: as above
+  export default source;
+}

@@ -14,8 +14,6 @@ import { errno } from './disk.ts';
 import { referToAll } from './image-objects.ts';
 import { entryOf, type ImageRecord, recordOf, rowOf, stampOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
-import { SlotState } from './object-table.ts';
-import { eachSlot } from './slot-list.ts';
 import { readTrash, Trash, type TrashDescription } from './trash.ts';
 import { Turn } from './turn.ts';
 
@@ -156,7 +154,7 @@ export class ImageLoader {
     } else {
       this.loaded++;
       if (await this.#removeExpired(name, record.entry.expiresAt)) return;
-      this.#refer(record);
+      this.#store.options.objects.table.count(record.slots);
       this.#store.show(record);
     }
   }
@@ -165,7 +163,6 @@ export class ImageLoader {
   #known(path: string, stat: BigIntStats): ImageRecord | undefined {
     if (!this.#rows.has(path)) return undefined;
     const { objects, index } = this.#store.options;
-    const { table } = objects;
     const row = index.image(path);
     if (row?.stamp !== stampOf(stat)) return undefined;
     let record: ImageRecord;
@@ -174,19 +171,9 @@ export class ImageLoader {
     } catch {
       return undefined; // Written by something else: read from the file instead.
     }
-    const inTable = (slot: number) => slot > 0 && slot < table.end && table.states[slot] !== SlotState.Free;
-    if (!eachSlot(record.slots, inTable)) return undefined;
-    if (table.fingerprint(record.slots) !== row.fingerprint) return undefined;
+    if (!objects.table.means(record.slots, row.fingerprint)) return undefined;
     this.#rows.delete(path);
     return record;
-  }
-
-  /** Straight into the counts: the table is settled after the walk. */
-  #refer(record: ImageRecord): void {
-    const { references } = this.#store.options.objects.table;
-    eachSlot(record.slots, (slot) => {
-      references[slot] = (references[slot] as number) + 1;
-    });
   }
 
   async #removeExpired(name: string, expiresAt: ImageRecord['entry']['expiresAt']): Promise<boolean> {
@@ -229,7 +216,7 @@ export class ImageLoader {
       const record = this.#known(path, stat);
       if (record) {
         this.loaded++;
-        this.#refer(record);
+        this.#store.options.objects.table.count(record.slots);
         this.#store.deleted.put(id, description, record);
       } else {
         this.#unread.push({

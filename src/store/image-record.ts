@@ -79,5 +79,5 @@ export function recordOf(row: ImageRow): ImageRecord {
     filterLines: stored.filterLines,
     triggers: stored.triggers,
   };
-  return { entry, slots: new Uint8Array(row.slots), stamp: row.stamp, verified: false };
+  return { entry, slots: row.slots, stamp: row.stamp, verified: false };
 }

@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { HASH_BYTES } from './object-hash.ts';
 import { type ObjectTable, PAGE_SLOTS } from './object-table.ts';
+import { release } from './release.ts';
 import type { Reporter } from './reporter.ts';
 import { breathe, Turn } from './turn.ts';
 
@@ -161,7 +162,7 @@ export class IndexDatabase {
         this.#reporter.damage('index', INDEX_DIRECTORY, `page ${number} is damaged, the index is rebuilt`);
         return false;
       }
-      const bytes = data.slice().buffer;
+      const bytes = data.buffer as ArrayBuffer;
       const sizes = PAGE_SLOTS * HASH_BYTES;
       table.restore(
         number,
@@ -171,6 +172,7 @@ export class IndexDatabase {
         new Uint32Array(bytes, sizes + PAGE_SLOTS * 16, PAGE_SLOTS),
         new Uint8Array(bytes, sizes + PAGE_SLOTS * 20, PAGE_SLOTS),
       );
+      release(data);
       if (turn.over()) await turn.next();
       signal.throwIfAborted();
     }
@@ -178,13 +180,12 @@ export class IndexDatabase {
     return true;
   }
 
-  /** The images there are rows of; damaged rows are left out: those images are read from their files again. */
+  /** The images there are rows of, sound or not. */
   async imagePaths(signal: AbortSignal): Promise<Set<string>> {
     const turn = new Turn();
     const paths = new Set<string>();
-    const rows = this.#all<StoredImageRow & { sum: string }>(`SELECT ${IMAGE_COLUMNS} FROM image`);
-    for (const { sum, ...row } of rows) {
-      if (sumOf(row) === sum) paths.add(row.path);
+    for (const { path } of this.#all<{ path: string }>('SELECT path FROM image')) {
+      paths.add(path);
       if (turn.over()) await turn.next();
       signal.throwIfAborted();
     }

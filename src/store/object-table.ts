@@ -4,7 +4,7 @@
  * nothing refers to it and no lease holds it.
  */
 import { HASH_BYTES, readHashWords } from './object-hash.ts';
-import { eachSlot } from './slot-list.ts';
+import { unpackSlots } from './slot-list.ts';
 import { sortSlots } from './slot-sort.ts';
 import { Turn } from './turn.ts';
 
@@ -38,6 +38,7 @@ export class ObjectTable {
   #next = new Uint32Array(0);
   #buckets = new Uint32Array(0);
   #freeSlots: number[] = [];
+  #unpacked = new Uint32Array(0);
   /** First slot never used. */
   #end = 1;
   #filled = 0;
@@ -250,17 +251,45 @@ export class ObjectTable {
    * slots still means the same objects.
    */
   fingerprint(slots: Uint8Array): string {
+    return this.#fingerprint(this.#unpack(slots));
+  }
+
+  #fingerprint(slots: Uint32Array): string {
     const words = this.#words;
     let low = 0;
     let high = 0;
-    let count = 0;
-    eachSlot(slots, (slot) => {
-      const at = slot * WORDS;
-      low = (low + (words[at] as number)) >>> 0;
-      high = (high + Math.imul((words[at + 1] as number) ^ (words[at + 2] as number), 0x9e3779b1)) >>> 0;
-      count++;
-    });
-    return `${count}.${low}.${high}`;
+    for (let index = 0; index < slots.length; index++) {
+      const at = (slots[index] as number) * WORDS;
+      low = (low + (words[at] as number)) | 0;
+      high = (high + Math.imul((words[at + 1] as number) ^ (words[at + 2] as number), 0x9e3779b1)) | 0;
+    }
+    return `${slots.length}.${low >>> 0}.${high >>> 0}`;
+  }
+
+  /** True if all slots of a list (packSlots) are in use and it still means what it meant when it had that fingerprint. */
+  means(packed: Uint8Array, fingerprint: string): boolean {
+    const slots = this.#unpack(packed);
+    for (let index = 0; index < slots.length; index++) {
+      const slot = slots[index] as number;
+      if (slot === 0 || slot >= this.#end || this.states[slot] === SlotState.Free) return false;
+    }
+    return this.#fingerprint(slots) === fingerprint;
+  }
+
+  /** One more reference to each slot of a list (packSlots), before `settle`. */
+  count(packed: Uint8Array): void {
+    const { references } = this;
+    const slots = this.#unpack(packed);
+    for (let index = 0; index < slots.length; index++) {
+      const slot = slots[index] as number;
+      references[slot] = (references[slot] as number) + 1;
+    }
+  }
+
+  /** Until the next call. */
+  #unpack(packed: Uint8Array): Uint32Array {
+    if (packed.length > this.#unpacked.length) this.#unpacked = new Uint32Array(packed.length * 2);
+    return this.#unpacked.subarray(0, unpackSlots(packed, this.#unpacked));
   }
 
   /** Takes in a page of the index: contents of `PAGE_SLOTS` slots from `first` on, written by `pageOf`. */
@@ -297,10 +326,7 @@ export class ObjectTable {
     for (let slot = this.#end - 1; slot > 0; slot--) {
       if (slot % BATCH === 0 && turn.over()) await turn.next();
       if (this.states[slot] !== SlotState.Free) {
-        if (this.find(this.hashes, slot * HASH_BYTES) === 0) {
-          this.#insert(slot);
-          continue;
-        }
+        if (this.#insertOnce(slot)) continue;
         this.states[slot] = SlotState.Free;
         this.since[slot] = 0;
         this.#touch(slot);
@@ -438,6 +464,22 @@ export class ObjectTable {
     let bucket = this.#bucketOf(this.#words, slot * WORDS) & mask;
     while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & mask;
     this.#buckets[bucket] = slot;
+  }
+
+  /** False if another slot has the same hash. */
+  #insertOnce(slot: number): boolean {
+    const words = this.#words;
+    const mask = this.#buckets.length - 1;
+    const from = slot * WORDS;
+    let bucket = this.#bucketOf(words, from) & mask;
+    for (let other = this.#buckets[bucket]; other; other = this.#buckets[bucket]) {
+      let same = 0;
+      while (same < WORDS && words[other * WORDS + same] === words[from + same]) same++;
+      if (same === WORDS) return false;
+      bucket = (bucket + 1) & mask;
+    }
+    this.#buckets[bucket] = slot;
+    return true;
   }
 
   /** Takes a slot out of the hash index, closing the gap so that no markers are left behind. */

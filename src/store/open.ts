@@ -15,7 +15,7 @@ import { IndexDatabase } from './index-database.ts';
 import { lockDirectory } from './lock.ts';
 import { DirectoryObjectStore, TEMPORARY } from './object-store.ts';
 import { ObjectTable } from './object-table.ts';
-import { checkLengths, ObjectWalk } from './object-walk.ts';
+import { ObjectWalk } from './object-walk.ts';
 import { Reporter } from './reporter.ts';
 import { Scrub } from './scrub.ts';
 import { SpaceGuard } from './space-guard.ts';
@@ -193,6 +193,7 @@ export function beginStores(options: StoreOptions): Stores {
     /** What the index knows, and the names of all images. */
     const open = async (): Promise<{ usable: boolean }> => {
       for (const directory of [objectDirectory, imageDirectory]) await clearTemporaries(directory);
+      await walk.begin();
       const { paths, usable } = await loadIndex(index, table, reporter, signal);
       await loader.walk(paths);
       await table.settle(now());
@@ -227,10 +228,12 @@ export function beginStores(options: StoreOptions): Stores {
     });
     // Perhaps nobody waits for the one or the other.
     for (const promise of [opened, ready]) promise.catch(() => undefined);
-    const lengths = ready.then(() => checkLengths(objects, signal)).then(() => scrub.tick());
-    lengths.catch((thrown) => {
-      if (!signal.aborted) reporter.log(`Error while comparing with the directories: ${thrown}`);
-    });
+    const known = ready.then(
+      () => scrub.tick(),
+      (thrown) => {
+        if (!signal.aborted) reporter.log(`Error while comparing with the directories: ${thrown}`);
+      },
+    );
 
     return {
       objects,
@@ -257,7 +260,7 @@ export function beginStores(options: StoreOptions): Stores {
     async function close(): Promise<void> {
       stop.abort();
       housekeeping.stop();
-      const [, , { status }] = await Promise.allSettled([scrub.stop(), lengths, opened]);
+      const [{ status }] = await Promise.allSettled([opened, known, scrub.stop(), walk.end()]);
       await images.settled();
       images.close();
       // What cannot be written now is found again at the next start; the locks go in any case.

@@ -19,6 +19,24 @@ export function packSlots(slots: Uint32Array): Uint8Array {
   return out.slice(0, size);
 }
 
+/** Writes the slots of a list into `slots`, which has room for as many as the list has bytes; how many there are. */
+export function unpackSlots(packed: Uint8Array, slots: Uint32Array): number {
+  const { length } = packed;
+  let count = 0;
+  let slot = 0;
+  for (let at = 0; at < length; ) {
+    let byte = packed[at++] as number;
+    let difference = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80 && at < length; shift += 7) {
+      byte = packed[at++] as number;
+      difference |= (byte & 0x7f) << shift;
+    }
+    slot += difference >>> 0;
+    slots[count++] = slot;
+  }
+  return count;
+}
+
 /** Bytes of a list gone through between two looks at the clock. */
 const BATCH_BYTES = 1024;
 
