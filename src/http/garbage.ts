@@ -4,15 +4,26 @@
  */
 import { edenGC } from 'bun:jsc';
 
-/** Bytes of answers between two such looks. */
-const EVERY = 8 * 1024 * 1024;
+/** What comes between two such looks: milliseconds of work on answers, or bytes of archives. */
+const EVERY_MS = 30;
+const EVERY_BYTES = 8 * 1024 * 1024;
 
-let made = 0;
+/** The part of that which has been done. */
+let done = 0;
 
-/** So many bytes of a long answer have been made. */
-export function answerGrew(bytes: number): void {
-  made += bytes;
-  if (made < EVERY) return;
-  made = 0;
+function look(part: number): void {
+  done += part;
+  if (done < 1) return;
+  done = 0;
   edenGC();
+}
+
+/** So long a long answer has been worked on, in one go. */
+export function workedOnAnswer(ms: number): void {
+  look(ms / EVERY_MS);
+}
+
+/** So many bytes of an archive have been made. */
+export function archiveGrew(bytes: number): void {
+  look(bytes / EVERY_BYTES);
 }

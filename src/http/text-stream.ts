@@ -1,5 +1,5 @@
 /** Long texts as bodies of answers, made piece by piece so that nobody else waits, compressed if the client likes. */
-import { answerGrew } from './garbage.ts';
+import { workedOnAnswer } from './garbage.ts';
 import { acceptsGzip } from './reply.ts';
 
 /** Characters in one piece of the body. */
@@ -43,12 +43,11 @@ function pieceStream(pieces: Iterable<Uint8Array>, source: Source | undefined): 
           await others();
           const loading = source?.use();
           if (loading) await loading;
+          const since = performance.now();
           const { value, done } = iterator.next();
+          workedOnAnswer(performance.now() - since);
           if (done) controller.close();
-          else if (value.length > 0) {
-            answerGrew(value.length);
-            controller.enqueue(value);
-          }
+          else if (value.length > 0) controller.enqueue(value);
           if (done || value.length > 0) return;
         }
       },

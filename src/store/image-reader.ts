@@ -11,6 +11,7 @@ import { ImageCache } from './image-cache.ts';
 import { type ImageRecord, stampOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
 import { ImageTrees } from './image-trees.ts';
+import { release } from './release.ts';
 import type { ImageFile, ImageTree } from './types.ts';
 
 const MAX_CACHED = 10_000;
@@ -27,7 +28,7 @@ export class ImageReader {
     const bytes = await this.#own(name);
     // What was replaced while it was read may be either.
     return { identity: this.#record(name) === record ? record.entry.identity : '', bytes };
-  }, release);
+  });
   readonly #reading = new Map<string, Promise<Uint8Array>>();
 
   constructor(store: DirectoryImageStore, cacheBytes: number) {
@@ -125,14 +126,6 @@ export class ImageReader {
       throw thrown;
     }
   }
-}
-
-/**
- * Gives back the memory of bytes that nobody else has: the collector would do so late, as there are few of them. Whoever
- * uses them all the same finds nothing.
- */
-function release(bytes: Uint8Array): void {
-  (bytes.buffer as ArrayBuffer).transfer(0);
 }
 
 /** In one piece: what a growing buffer leaves behind takes memory for long. */

@@ -67,19 +67,13 @@ export class ImageTrees {
   #turn: Promise<unknown> = Promise.resolve();
 
   readonly #read: (name: string) => Promise<{ identity: string; bytes: Uint8Array }>;
-  readonly #release: (bytes: Uint8Array) => void;
 
-  /**
-   * `read`: the stored bytes of an image, which nobody else has, and its identity; throws IMAGE_NOT_FOUND. `release`
-   * gives their memory back.
-   */
+  /** `read`: the stored bytes of an image, which nobody else has, and its identity; throws IMAGE_NOT_FOUND. */
   constructor(
     read: (name: string) => Promise<{ identity: string; bytes: Uint8Array }>,
-    release: (bytes: Uint8Array) => void,
     readonly maxBytes = MAX_BYTES,
   ) {
     this.#read = read;
-    this.#release = release;
   }
 
   async open(name: string, identity: string, signal?: AbortSignal): Promise<ImageTree> {
@@ -131,7 +125,7 @@ export class ImageTrees {
 
   #letGo(loaded: Loaded): void {
     this.#forget(loaded);
-    if (loaded.places) this.#release(loaded.places.bytes);
+    loaded.places?.release();
     loaded.places = undefined;
   }
   #forget(loaded: Loaded): void {

@@ -34,6 +34,23 @@ export class EncodedInodes implements ReadonlyMap<bigint, GenericInode | null> {
     const place = this.places.find(key);
     return place < 0 ? undefined : this.places.inodeAt(place);
   }
+  /** Whether there is an inode of that number which is not nil. */
+  isInode(key: bigint): boolean {
+    const place = this.places.find(key);
+    return place >= 0 && !this.places.isNil(place);
+  }
+  /** Whether it is known to be no directory without being decoded. */
+  isLeaf(key: bigint): boolean {
+    const place = this.places.find(key);
+    const kind = place < 0 ? undefined : this.places.typeAt(place)?.kind;
+    return kind !== undefined && kind !== 'directory';
+  }
+  /** Whether it is such an inode, and one of another table is encoded in the same way with the same bytes. */
+  isLeafLike(key: bigint, others: EncodedInodes, other: bigint): boolean {
+    if (!this.isLeaf(key)) return false;
+    const place = others.places.find(other);
+    return place >= 0 && this.places.isEncodedLike(this.places.find(key), others.places, place);
+  }
   *#live(): Generator<number> {
     for (let place = 0; place < this.places.length; place++) if (this.places.isThere(place)) yield place;
   }

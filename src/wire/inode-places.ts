@@ -50,6 +50,8 @@ export interface PlacedStruct {
 }
 /** How it encodes inodes of one kind. */
 export interface PlacedType extends PlacedStruct {
+  /** Names of the fields in their order: with the same ones the same bytes mean the same. */
+  readonly names: string;
   readonly kind: InodeKind;
   /** Of the entries of directories. */
   readonly entry: PlacedStruct | undefined;
@@ -67,6 +69,11 @@ function structOf(types: WireTypes, id: number, schema: StructSchema): PlacedStr
     parts: Uint8Array.from(parts),
     skips: fields.map((field) => (cursor) => skipValue(types, field.id, cursor)),
   };
+}
+
+function fieldNames(types: WireTypes, id: number): string {
+  const type = types.get(id);
+  return type.kind === 'struct' ? type.fields.map(({ name }) => name).join() : '';
 }
 
 function entryStructOf(types: WireTypes, id: number): PlacedStruct | undefined {
@@ -109,11 +116,6 @@ function skipStruct(cursor: Cursor, { parts, skips }: PlacedType): void {
     }
   }
   cursor.at = at;
-}
-
-function grown<T extends Uint16Array | Uint32Array>(longer: T, from: T): T {
-  longer.set(from);
-  return longer;
 }
 
 export class InodePlaces implements Observer {
@@ -166,18 +168,35 @@ export class InodePlaces implements Observer {
     this.#keys.take(cursor);
     const at = this.length - 1;
     if (at === this.#starts.length) {
-      this.#starts = grown(new Uint32Array(at * 2), this.#starts);
-      this.#ends = grown(new Uint32Array(at * 2), this.#ends);
-      this.#typeOf = grown(new Uint16Array(at * 2), this.#typeOf);
+      this.#resize(at * 2);
     }
     this.#typeOf[at] = NIL;
+  }
+  #resize(length: number): void {
+    this.#starts = new Uint32Array(this.#starts.buffer.transfer(length * 4));
+    this.#ends = new Uint32Array(this.#ends.buffer.transfer(length * 4));
+    this.#typeOf = new Uint16Array(this.#typeOf.buffer.transfer(length * 2));
+  }
+  /** Gives the memory back, that of the bytes as well: whoever uses any of it all the same finds nothing. */
+  release(): void {
+    this.#resize(0);
+    this.#keys.release();
+    this.#index?.release();
+    this.#made.clear();
+    (this.bytes.buffer as ArrayBuffer).transfer(0);
   }
   reader(variant: UnionVariant, types: WireTypes, id: number): Read | undefined {
     const { read } = planOf(types, id, variant.struct, variant);
     if (!read) return undefined;
     const kind = variant.tag as InodeKind;
     const entry = kind === 'directory' ? entryStructOf(types, id) : undefined;
-    const type: PlacedType = { kind, entry, read, ...structOf(types, id, variant.struct) };
+    const type: PlacedType = {
+      kind,
+      entry,
+      read,
+      names: fieldNames(types, id),
+      ...structOf(types, id, variant.struct),
+    };
     const number = this.#types.push(type) - 1;
     return (cursor) => {
       const at = this.length - 1;
@@ -229,6 +248,22 @@ export class InodePlaces implements Observer {
   /** How an inode is encoded; undefined: it is not, `inodeAt` has it. */
   typeAt(place: number): PlacedType | undefined {
     return this.#types[this.#typeOf[place] as number];
+  }
+  isNil(place: number): boolean {
+    return this.#typeOf[place] === NIL;
+  }
+  /** Whether the inodes at two places are encoded in the same way with the same bytes. */
+  isEncodedLike(place: number, others: InodePlaces, other: number): boolean {
+    const type = this.typeAt(place);
+    const otherType = others.typeAt(other);
+    if (!type || !otherType || type.kind !== otherType.kind || type.names !== otherType.names) return false;
+    const start = this.#starts[place] as number;
+    const length = (this.#ends[place] as number) - start;
+    const otherStart = others.#starts[other] as number;
+    if (length !== (others.#ends[other] as number) - otherStart) return false;
+    const [bytes, otherBytes] = [this.bytes, others.bytes];
+    for (let at = 0; at < length; at++) if (bytes[start + at] !== otherBytes[otherStart + at]) return false;
+    return true;
   }
   /** A cursor on the fields of an encoded inode; until the next call of this or `inodeAt`. */
   cursorAt(place: number): Cursor {

@@ -8,11 +8,8 @@ export class NumberColumn {
   constructor(private readonly large: Map<bigint, number>) {}
 
   add(value: number): void {
-    if (this.length === this.values.length) {
-      const grown = new Float64Array(this.length * 2);
-      grown.set(this.values);
-      this.values = grown;
-    }
+    if (this.length === this.values.length)
+      this.values = new Float64Array(this.values.buffer.transfer(this.length * 2 * 8));
     this.values[this.length++] = value;
   }
   addLarge(value: bigint): void {
@@ -26,6 +23,11 @@ export class NumberColumn {
   addBig(value: bigint): void {
     if (value <= Number.MAX_SAFE_INTEGER) this.add(Number(value));
     else this.addLarge(value);
+  }
+  /** Gives its memory back. */
+  release(): void {
+    this.values = new Float64Array(this.values.buffer.transfer(0));
+    this.length = 0;
   }
   /** Takes an unsigned number from the cursor. */
   take(cursor: Cursor): void {
@@ -43,7 +45,7 @@ const SEED = (Math.random() * 0x7fffffff) | 1;
 
 /** Finds the index of an inode number; open addressing, about 10 ns a look. */
 export class NumberIndex {
-  readonly #slots: Int32Array;
+  readonly #slots: Int32Array<ArrayBuffer>;
   readonly #mask: number;
   constructor(private readonly column: NumberColumn) {
     let size = 16;
@@ -67,6 +69,9 @@ export class NumberIndex {
     }
     this.#slots[slot] = index + 1;
     return before - 1;
+  }
+  release(): void {
+    this.#slots.buffer.transfer(0);
   }
   /** -1 if the number is not there. */
   find(value: number): number {

@@ -13,7 +13,7 @@ import { HARD_LINK, tarMembers } from '../../image/tar-members.ts';
 import type { Services } from '../../methods/services.ts';
 import type { ImageEntry, ImageTree, ObjectStore } from '../../store/types.ts';
 import type { Tree } from '../../wire/messages/filesystem.ts';
-import { answerGrew } from '../garbage.ts';
+import { archiveGrew, workedOnAnswer } from '../garbage.ts';
 import { chunkStream, objectChunks } from '../objects/object-chunks.ts';
 import { stateOf } from '../request-state.ts';
 import { others, SLICE_MS } from '../text-stream.ts';
@@ -100,7 +100,7 @@ async function* archive(source: ImageTree, tree: Tree, objects: ObjectStore): As
 /** The chunks as a body; others get their turn after each one. */
 async function* inTurns(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
-    answerGrew(chunk.length);
+    archiveGrew(chunk.length);
     yield chunk;
     await others();
   }
@@ -113,6 +113,7 @@ async function checkObjects(source: ImageTree, tree: Tree, objects: ObjectStore)
     if (inode?.Kind === 'regular' && inode.Size > 0n && objects.size(inode.Hash) === 0)
       throw new ImageServerError('OBJECT_NOT_FOUND', `object of the image is missing: ${inode.Hash}`);
     if (performance.now() < until) continue;
+    workedOnAnswer(SLICE_MS);
     await others();
     await source.use();
     until = performance.now() + SLICE_MS;
