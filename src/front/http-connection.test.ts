@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { INSECURE } from '../access/identity.ts';
 import { Deadlines } from '../srpc/deadlines.ts';
 import { RawPeer } from '../srpc/fixture.ts';
 import { Stopping } from '../srpc/stopping.ts';
+import { type AcceptedSocket, acceptOn } from './accepted-socket.ts';
 import { fileResponse } from './file-response.ts';
 import { DEFAULT_HTTP_LIMITS, type HttpHandler, type HttpLimits, serveHttp } from './http-connection.ts';
 
@@ -20,18 +20,17 @@ interface Server extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
   readonly log: string[];
-  readonly sockets: Socket[];
+  readonly sockets: AcceptedSocket[];
   readonly stopping: Stopping;
 }
 
-function serve(handler: HttpHandler, limits: Partial<HttpLimits> = {}): Promise<Server> {
+function serve(handler: HttpHandler, limits: Partial<HttpLimits> = {}): Server {
   const log: string[] = [];
-  const sockets: Socket[] = [];
+  const sockets: AcceptedSocket[] = [];
   const stopping = new Stopping();
   const deadlines = new Deadlines();
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const accepting = acceptOn('127.0.0.1', 0, (socket) => {
     sockets.push(socket);
-    socket.on('error', () => socket.destroy());
     serveHttp(socket, {
       handler,
       info: { identity: INSECURE, peer: '127.0.0.1', secure: false },
@@ -42,23 +41,18 @@ function serve(handler: HttpHandler, limits: Partial<HttpLimits> = {}): Promise<
       stopping,
     });
   });
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      resolve({
-        port,
-        url: `http://127.0.0.1:${port}`,
-        log,
-        sockets,
-        stopping,
-        async [Symbol.asyncDispose]() {
-          for (const socket of sockets) socket.destroy();
-          server.close();
-          deadlines.close();
-        },
-      });
-    });
-  });
+  return {
+    port: accepting.port,
+    url: `http://127.0.0.1:${accepting.port}`,
+    log,
+    sockets,
+    stopping,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      accepting.close();
+      deadlines.close();
+    },
+  };
 }
 
 async function converse(port: number, said: string, bytewise = false): Promise<string> {
@@ -99,7 +93,7 @@ describe('requests', () => {
       ['no body', post('Content-Length: 0\r\n', LAST), ok('POST /p ') + last],
       ['1.0', 'GET /a HTTP/1.0\r\n\r\n', ok('GET /a ', 'connection: close\r\n')],
     ])(`%s${bytewise ? ', byte by byte' : ''}`, async (_name, said, heard) => {
-      await using server = await serve(mirror);
+      await using server = serve(mirror);
       expect(await converse(server.port, said, bytewise)).toBe(heard);
     });
 
@@ -112,7 +106,7 @@ describe('requests', () => {
     ['chunk without end', post('Transfer-Encoding: chunked\r\n', '1\r\nxy\r\n0\r\n\r\n')],
     ['body of a GET', `${GET}Content-Length: 1\r\n\r\nx`],
   ])('refused: %s', async (_name, said) => {
-    await using server = await serve(async (request) => {
+    await using server = serve(async (request) => {
       try {
         return await mirror(request, {} as never);
       } catch {
@@ -124,7 +118,7 @@ describe('requests', () => {
   });
 
   test('a head that never ends is refused', async () => {
-    await using server = await serve(mirror, { headBytes: 1000 });
+    await using server = serve(mirror, { headBytes: 1000 });
     expect(await converse(server.port, `GET / HTTP/1.1\r\nHost: x\r\nA: ${'b'.repeat(2000)}`)).toMatch(
       /^HTTP\/1\.1 431 /,
     );
@@ -134,7 +128,7 @@ describe('requests', () => {
   });
 
   test('a body is only asked for when somebody reads it', async () => {
-    await using server = await serve(async (request) =>
+    await using server = serve(async (request) =>
       new URL(request.url).pathname === '/no'
         ? new Response('no', { status: 403 })
         : mirror(request, {} as never),
@@ -149,7 +143,7 @@ describe('requests', () => {
   });
 
   test('what a handler leaves of a short body is skipped, a long one ends the connection', async () => {
-    await using server = await serve(() => new Response('ignored'));
+    await using server = serve(() => new Response('ignored'));
     const short = await converse(server.port, `${post('Content-Length: 5\r\n', 'hello')}${LAST}`);
     expect(short.match(/200 OK/g)?.length).toBe(2);
     const long = await converse(server.port, `${post('Content-Length: 5000000\r\n', 'hello')}`);
@@ -159,7 +153,7 @@ describe('requests', () => {
   test('a long body comes in pieces, no faster than it is read', async () => {
     const gate = Promise.withResolvers<void>();
     const done = Promise.withResolvers<number>();
-    await using server = await serve(async (request) => {
+    await using server = serve(async (request) => {
       await gate.promise;
       let length = 0;
       for await (const piece of request.body ?? []) length += piece.length;
@@ -188,7 +182,7 @@ describe('requests', () => {
 
 describe('answers', () => {
   const answer = async (response: () => Response, request = LAST) => {
-    await using server = await serve(response);
+    await using server = serve(response);
     return await converse(server.port, request);
   };
   const close = 'connection: close\r\n';
@@ -242,7 +236,7 @@ describe('answers', () => {
   });
 
   test('the head of a stream does not wait for its first piece', async () => {
-    await using server = await serve(() => new Response(new ReadableStream({ start() {} })));
+    await using server = serve(() => new Response(new ReadableStream({ start() {} })));
     using peer = await RawPeer.to(server.port);
     peer.say(LAST);
     expect(await peer.hear((text) => text.endsWith('\r\n\r\n'))).toContain('chunked');
@@ -258,7 +252,7 @@ describe('answers', () => {
 
   test('a range of a file, and the connection goes on', async () => {
     const range = { path: bigFile, start: 26, end: 2_000_000 };
-    await using server = await serve((request) =>
+    await using server = serve((request) =>
       request.url.endsWith('/last')
         ? mirror(request, {} as never)
         : fileResponse(range, { headers: { 'content-type': 'text/x' } }),
@@ -285,7 +279,7 @@ describe('answers', () => {
   });
 
   test('a failing handler is a 500 that tells nothing', async () => {
-    await using server = await serve(() => {
+    await using server = serve(() => {
       throw new Error('/secret');
     });
     const heard = await converse(server.port, LAST);
@@ -296,7 +290,7 @@ describe('answers', () => {
 
   test('no more is produced than the client takes', async () => {
     let produced = 0;
-    await using server = await serve(
+    await using server = serve(
       () =>
         new Response(
           new ReadableStream({
@@ -322,7 +316,7 @@ describe('answers', () => {
   test('a client that goes ends the request and its stream', async () => {
     const cancelled = Promise.withResolvers<void>();
     const aborted = Promise.withResolvers<void>();
-    await using server = await serve((request) => {
+    await using server = serve((request) => {
       request.signal.addEventListener('abort', () => aborted.resolve());
       return new Response(
         new ReadableStream({
@@ -347,14 +341,14 @@ describe('answers', () => {
     };
 
     test('gets its answers', async () => {
-      await using server = await serve(mirror, { goneMs: 20 });
+      await using server = serve(mirror, { goneMs: 20 });
       using peer = await half(server, `${GET}\r\n${LAST}`);
       expect(await peer.rest()).toContain('GET /last ');
     });
 
     test('ends what may never end', async () => {
       const cancelled = Promise.withResolvers<void>();
-      await using server = await serve(
+      await using server = serve(
         () =>
           new Response(
             new ReadableStream({
@@ -371,7 +365,7 @@ describe('answers', () => {
     });
 
     test('is not waited for for ever', async () => {
-      await using server = await serve(
+      await using server = serve(
         ({ signal }) =>
           new Promise((resolve) => {
             signal.addEventListener('abort', () => resolve(new Response('nothing came')));
@@ -389,7 +383,7 @@ describe('deadlines', () => {
     ['idle', '', { idleMs: 100 }],
     ['idle after a request', `${GET}\r\n`, { idleMs: 100 }],
   ])('%s', async (_name, said, limits) => {
-    await using server = await serve(mirror, limits);
+    await using server = serve(mirror, limits);
     using peer = await RawPeer.to(server.port);
     peer.say(said);
     await peer.rest();
@@ -410,7 +404,7 @@ describe('deadlines', () => {
         return new Response(message, { status });
       }
     };
-    await using server = await serve(handler, { headMs: 100, stallMs: 100 });
+    await using server = serve(handler, { headMs: 100, stallMs: 100 });
     using peer = await RawPeer.to(server.port);
     peer.say(said);
     const text = await peer.rest();
@@ -422,7 +416,7 @@ describe('deadlines', () => {
   });
 
   test('a client that does not read', async () => {
-    await using server = await serve(() => fileResponse({ path: bigFile, start: 0, end: big.length }), {
+    await using server = serve(() => fileResponse({ path: bigFile, start: 0, end: big.length }), {
       stallMs: 100,
     });
     using peer = await RawPeer.to(server.port);
@@ -440,7 +434,7 @@ describe('deadlines', () => {
       controller.enqueue(piece);
     };
     const endless = () => new ReadableStream({ pull }, { highWaterMark: 0 });
-    await using server = await serve(() => new Response(endless()), { stallMs: 300 });
+    await using server = serve(() => new Response(endless()), { stallMs: 300 });
     using peer = await RawPeer.to(server.port);
     peer.socket.pause();
     peer.say(`${GET}\r\n`);
@@ -455,7 +449,7 @@ describe('deadlines', () => {
     const sparse = join(scratch, 'sparse');
     writeFileSync(sparse, '');
     truncateSync(sparse, length);
-    await using server = await serve(() => fileResponse({ path: sparse, start: 0, end: length }), {
+    await using server = serve(() => fileResponse({ path: sparse, start: 0, end: length }), {
       stallMs: 2_000,
     });
     using peer = await RawPeer.to(server.port);
@@ -474,7 +468,7 @@ describe('deadlines', () => {
   }, 60_000);
 
   test('a slow handler has all the time it needs', async () => {
-    await using server = await serve(
+    await using server = serve(
       async () => {
         await Bun.sleep(1500);
         return new Response('late');
@@ -486,7 +480,7 @@ describe('deadlines', () => {
 
   test('stopping ends idle connections and lets requests under way finish', async () => {
     const gate = Promise.withResolvers<void>();
-    await using server = await serve(async () => {
+    await using server = serve(async () => {
       await gate.promise;
       return new Response('finished');
     });
