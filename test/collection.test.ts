@@ -4,15 +4,16 @@ import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListTrashRequest, ListTrashResponse } from '../src/wire/messages/extensions.ts';
-import { available, Node, picture, sha512, upload } from './replication-lab.ts';
+import { available, freePort, Node, picture, sha512, upload } from './replication-lab.ts';
 
 const nodes: Node[] = [];
 afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.remove()));
 });
 async function start(...args: string[]): Promise<Node> {
-  const node = await Node.start('ours', args);
+  const node = new Node('ours', await freePort(), args);
   nodes.push(node);
+  await node.start();
   return node;
 }
 const text = (...contents: string[]) => contents.map((one) => Buffer.from(one));

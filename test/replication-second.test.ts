@@ -3,7 +3,7 @@
  * callers with names. The time is taken from the master's acknowledgement to the event on the replica's own stream of
  * updates, and the replica is asked whether what the event tells is really there.
  */
-import { afterEach, beforeAll, expect, test } from 'bun:test';
+import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test';
 import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,7 +53,7 @@ afterEach(async () => {
   for (const listener of listeners.splice(0)) listener.close();
   await Promise.all(nodes.splice(0).map((node) => node.remove()));
 });
-process.on('exit', () => rmSync(installation, { recursive: true, force: true }));
+afterAll(() => rmSync(installation, { recursive: true, force: true }));
 
 async function start(kind: Kind, ...args: string[]): Promise<Node> {
   const flags = [
