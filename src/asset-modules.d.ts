@@ -19,12 +19,7 @@ declare module '*/swagger-page.js' {
   // biome-ignore lint/style/noDefaultExport: as above
   export default location;
 }
-declare module '*/send-thread.js' {
-  const source: string;
-  // biome-ignore lint/style/noDefaultExport: as above
-  export default source;
-}
-declare module '*/list-thread.js' {
+declare module '*-thread.js' {
   const source: string;
   // biome-ignore lint/style/noDefaultExport: as above
   export default source;

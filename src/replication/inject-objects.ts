@@ -7,6 +7,7 @@
 import { asImageServerError, errorLine, ImageServerError } from '../errors.ts';
 import type { Call, Channel } from '../methods/method.ts';
 import type { Services } from '../methods/services.ts';
+import { sha512Hex } from '../sha512.ts';
 import type { Hash, ObjectUpload, PutResult } from '../store/types.ts';
 import { AddObjectRequest, AddObjectResponse } from '../wire/messages/objectserver.ts';
 import type { MasterConnection, MasterPort, MasterUpload } from './master-link.ts';
@@ -116,7 +117,7 @@ class Injection {
       return this.#forward(length, expected, chunks);
     }
     const data = await this.#channel.take(length);
-    const hash = expected ?? new Bun.CryptoHasher('sha512').update(data).digest('hex');
+    const hash = expected ?? sha512Hex(data);
     if (this.#services.objects.size(hash) > 0) return this.#compare(length, hash, data);
     return this.#forward(length, hash, data);
   }

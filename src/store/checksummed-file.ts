@@ -3,6 +3,7 @@
  * under a hidden name, synced and renamed. Bytes after the checksum are ignored: the original leaves some.
  */
 import { dirname } from 'node:path';
+import { digestOf } from '../sha512.ts';
 import type { Disk } from './disk.ts';
 import type { GroupSync } from './group-sync.ts';
 import { Turn } from './turn.ts';
@@ -12,7 +13,7 @@ const CHECKSUM_BYTES = 64;
 const BIG = 1024 * 1024;
 
 export async function sha512(bytes: Uint8Array): Promise<Buffer> {
-  if (bytes.length < BIG) return new Bun.CryptoHasher('sha512').update(bytes).digest() as Buffer;
+  if (bytes.length < BIG) return digestOf(bytes);
   return Buffer.from(await crypto.subtle.digest('SHA-512', bytes as Uint8Array<ArrayBuffer>));
 }
 

@@ -1,5 +1,6 @@
 /** Reading stored objects back: equal to another file? still what their hash says? In slices. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { makeSha512 } from '../sha512.ts';
 import { errno, isUnreadable } from './disk.ts';
 import { Turn } from './turn.ts';
 import type { Hash } from './types.ts';
@@ -18,14 +19,14 @@ export async function examine(
   path: string,
   pace?: (bytes: number) => undefined | Promise<void>,
 ): Promise<Examined> {
-  const hasher = new Bun.CryptoHasher('sha512');
+  const hasher = makeSha512();
   let size = 0;
   let fd: number;
   try {
     fd = openSync(path, 'r');
   } catch (thrown) {
     if (errno(thrown) !== 'ENOENT') throw thrown;
-    return { hash: hasher.digest('hex'), size, inode: undefined };
+    return { hash: hasher.digest().toString('hex'), size, inode: undefined };
   }
   let inode: bigint;
   try {
@@ -46,7 +47,7 @@ export async function examine(
   } finally {
     closeSync(fd);
   }
-  return { hash: hasher.digest('hex'), size, inode };
+  return { hash: hasher.digest().toString('hex'), size, inode };
 }
 
 /** True if both files exist and have equal contents. */

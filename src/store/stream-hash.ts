@@ -4,6 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { ImageServerError } from '../errors.ts';
+import { makeSha512, sha512Pointers } from '../sha512.ts';
+import threadSource from './hash-thread.js' with { type: 'text' };
 import type { Hash } from './types.ts';
 
 export interface StreamHash {
@@ -25,21 +27,8 @@ const MAX_THREADS = Math.min(Math.max(availableParallelism() - 1, 1), 4);
 /** A thread that has had nothing to do for so many milliseconds ends: it takes memory. */
 const IDLE_MS = 10_000;
 
-// The source travels as text: a worker from a file would need an entry of its own in the compiled executable.
-const THREAD_SOURCE = `
-let shared;
-let hasher = new Bun.CryptoHasher('sha512');
-self.onmessage = ({ data }) => {
-  if (data instanceof SharedArrayBuffer) shared = data;
-  else if (data === 'digest') {
-    postMessage(hasher.digest('hex'));
-    hasher = new Bun.CryptoHasher('sha512');
-  } else {
-    hasher.update(new Uint8Array(shared, data[0], data[1]));
-    postMessage('');
-  }
-};
-`;
+// As text: a worker from a file would need an entry of its own in the compiled executable.
+const SOURCE = URL.createObjectURL(new Blob([threadSource], { type: 'application/javascript' }));
 
 class HashThread {
   readonly #shared = new SharedArrayBuffer(SLOTS * SLICE);
@@ -52,8 +41,7 @@ class HashThread {
   #ending: NodeJS.Timeout | undefined;
 
   constructor() {
-    const source = new Blob([THREAD_SOURCE], { type: 'application/javascript' });
-    this.#worker = new Worker(URL.createObjectURL(source));
+    this.#worker = new Worker(SOURCE);
     this.#worker.onmessage = ({ data }: MessageEvent<string>) => {
       if (data !== '') this.#digest.resolve(data);
       else if (this.#waiting-- === SLOTS) this.#room.resolve();
@@ -67,7 +55,7 @@ class HashThread {
         reject(failure);
       }
     };
-    this.#worker.postMessage(this.#shared);
+    this.#worker.postMessage({ shared: this.#shared, pointers: sha512Pointers() });
   }
 
   update(slice: Uint8Array): void | Promise<void> {
@@ -146,13 +134,13 @@ class ThreadedHash implements StreamHash {
 }
 
 class OwnHash implements StreamHash {
-  readonly #hasher = new Bun.CryptoHasher('sha512');
+  readonly #hasher = makeSha512();
 
   update(slice: Uint8Array): void {
     this.#hasher.update(slice);
   }
   digest(): Hash {
-    return this.#hasher.digest('hex');
+    return this.#hasher.digest().toString('hex');
   }
   abandon(): void {}
 }

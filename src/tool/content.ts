@@ -1,6 +1,7 @@
 /** Contents on this machine that may become objects. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
+import { makeSha512, sha512Hex } from '../sha512.ts';
 
 /** What tells whether a file is still the one that was hashed. */
 interface Stamp {
@@ -50,7 +51,7 @@ function fill(fd: number, target: Buffer, position: number, file: string | Buffe
 
 /** SHA-512, hex; bigger pieces are hashed beside this thread. */
 export async function hashBytes(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  if (bytes.length <= SMALL) return Bun.CryptoHasher.hash('sha512', bytes, 'hex');
+  if (bytes.length <= SMALL) return sha512Hex(bytes);
   return Buffer.from(await crypto.subtle.digest('SHA-512', bytes)).toString('hex');
 }
 
@@ -71,7 +72,7 @@ export function hashFile(
   if (size > KEPT) return hashRange(file, size, onBytes);
   const bytes = readSmall(file, size);
   onBytes(size);
-  return { hash: Bun.SHA512.hash(bytes, 'hex'), size, bytes };
+  return { hash: sha512Hex(bytes), size, bytes };
 }
 
 function readSmall(file: string | Buffer, size: number): Buffer {
@@ -106,7 +107,7 @@ async function hashRange(
       hash = await hashBytes(bytes);
       onBytes(size);
     } else {
-      const hasher = new Bun.CryptoHasher('sha512');
+      const hasher = makeSha512();
       const piece = Buffer.allocUnsafe(PIECE);
       for (let at = 0; at < size; at += PIECE) {
         const part = piece.subarray(0, Math.min(PIECE, size - at));
@@ -115,7 +116,7 @@ async function hashRange(
         onBytes(part.length);
         await breathe();
       }
-      hash = hasher.digest('hex');
+      hash = hasher.digest().toString('hex');
     }
     if (!isSame(stamp, stampOf(fd))) throw changed(file);
     return { hash, size, file, offset: 0, stamp };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PathFilter } from '../image/filter.ts';
 import { TarTree } from '../image/tar-tree.ts';
+import { makeSha512 } from '../sha512.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
 import type { ByteStream } from './byte-stream.ts';
 import type { Context } from './command.ts';
@@ -70,12 +71,12 @@ async function hashNext(
   size: number,
   sink?: (piece: Uint8Array) => void,
 ): Promise<string> {
-  const hasher = new Bun.CryptoHasher('sha512');
+  const hasher = makeSha512();
   for await (const piece of stream.bytes(size)) {
     hasher.update(piece);
     sink?.(piece);
   }
-  return hasher.digest('hex');
+  return hasher.digest().toString('hex');
 }
 
 /** A big content of a pipe goes through a file, so that it is only sent if the server lacks it. */
