@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import type { TlsServer } from '../access/tls.ts';
 import type { PeerSocket } from '../srpc/peer-socket.ts';
-import { type AcceptedSocket, type AcceptingPort, acceptOn } from './accepted-socket.ts';
+import { AcceptedSocket, type AcceptingPort, acceptOn } from './accepted-socket.ts';
 import { certificates, makeTlsServer } from './front-fixture.ts';
 
 const ends: (() => void)[] = [];
@@ -217,6 +217,26 @@ test('a peer that says all and closes at once is heard, also by somebody who pau
   near.on('data', (chunk: Buffer) => heard.push(String(chunk)));
   await later;
   expect(heard.join('')).toBe('second');
+});
+
+test('what came between the first bytes and the handshake belongs to it', async () => {
+  const given: unknown[] = [];
+  const handle = {
+    pause: () => undefined,
+    resume: () => undefined,
+    close: () => undefined,
+    upgradeTLS: ({ initialData }: { initialData?: Buffer }) => given.push(String(initialData)),
+    data: undefined as unknown,
+  };
+  const socket = new AcceptedSocket(handle as never, '');
+  handle.data = socket;
+  socket.on('data', (chunk) => given.push(`told: ${chunk}`));
+  socket.pause();
+  for (const chunk of ['b', 'c']) AcceptedSocket.handlers(false).data?.(handle as never, Buffer.from(chunk));
+  const shaking = socket.startTls({} as never, Buffer.from('a'), 1000);
+  socket.destroy();
+  expect(shaking).rejects.toThrow('closed the connection during the TLS handshake');
+  expect(given).toEqual(['abc']);
 });
 
 test('TLS on a connection that has gone', async () => {

@@ -208,12 +208,14 @@ export class AcceptedSocket extends EventEmitter implements PeerSocket {
   // TLS.
 
   /**
-   * Makes it TLS, as the server; `seen` is what was read of the TLS stream already. Nothing may wait to be written. Rejects
-   * if the peer does not do its part within the time, leaves, or cannot be agreed with; the socket is closed then.
+   * Makes it TLS, as the server; `seen` is what was read of the TLS stream already, before what came while it was paused.
+   * Nothing may wait to be written. Rejects if the peer does not do its part within the time, leaves, or cannot be agreed
+   * with; the socket is closed then.
    */
   startTls(tls: TlsParameters, seen: Uint8Array, timeoutMs: number): Promise<void> {
     const handle = this.#handle;
     if (!handle) return Promise.reject(new Error('the connection is closed'));
+    const initialData = Buffer.concat([seen, ...this.#held.splice(0)]);
     this.resume();
     const shaking = Promise.withResolvers<void>();
     this.#shaking = shaking;
@@ -227,7 +229,7 @@ export class AcceptedSocket extends EventEmitter implements PeerSocket {
       socket: SECURE,
       isServer: true,
       tls,
-      ...(seen.length > 0 ? { initialData: seen } : {}),
+      ...(initialData.length > 0 ? { initialData } : {}),
     });
     return shaking.promise.finally(() => {
       clearTimeout(deadline);

@@ -106,7 +106,10 @@ class HttpConnection {
     });
     const stalled = () =>
       socket.destroy(
-        new ImageServerError('TIMEOUT', `the client moved no byte for ${limits.stallMs / 1000} s`),
+        new ImageServerError(
+          'TIMEOUT',
+          `the client moved no byte for ${limits.stallMs / 1000} s (-stallTimeout)`,
+        ),
       );
     this.#waiting = (waiting) => {
       this.#clientWaits = !waiting;
