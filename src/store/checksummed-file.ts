@@ -8,7 +8,7 @@ import type { Disk } from './disk.ts';
 import type { GroupSync } from './group-sync.ts';
 import { Turn } from './turn.ts';
 
-const CHECKSUM_BYTES = 64;
+export const CHECKSUM_BYTES = 64;
 /** From here on hashing goes to a thread, bytes. */
 const BIG = 1024 * 1024;
 

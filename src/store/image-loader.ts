@@ -4,16 +4,16 @@
  */
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { checkDirectoryName, checkImageName } from '../image/names.ts';
 import { type ImageSummary, scanImage } from '../wire/encoded-image.ts';
 import { isZeroTime, toMillis } from '../wire/time.ts';
-import { checksumState, sha512 } from './checksummed-file.ts';
+import { CHECKSUM_BYTES, checksumState, sha512 } from './checksummed-file.ts';
 import { readOwnerGroup } from './directory-metadata.ts';
 import { errno } from './disk.ts';
 import { referToAll } from './image-objects.ts';
 import { entryOf, type ImageRecord, recordOf, rowOf, stampOf } from './image-record.ts';
 import type { DirectoryImageStore } from './image-store.ts';
+import { release } from './release.ts';
 import { readTrash, Trash, type TrashDescription } from './trash.ts';
 import { Turn } from './turn.ts';
 
@@ -25,6 +25,20 @@ interface Unread {
   readonly done: (failure?: unknown) => void;
 }
 
+interface StampedFile {
+  readonly stamp: string;
+  readonly file: Buffer;
+}
+
+/** Larger ones are not read ahead, bytes. */
+const MAX_AHEAD = 16 * 1024 * 1024;
+
+/** A file and what it was before it was read. */
+async function readStamped(path: string): Promise<StampedFile> {
+  const stamp = stampOf(lstatSync(path, { bigint: true }));
+  return { stamp, file: await readFile(path) };
+}
+
 export class ImageLoader {
   readonly #store: DirectoryImageStore;
   /** What the index knows; those that are found and are still the same are taken out. */
@@ -32,6 +46,8 @@ export class ImageLoader {
   readonly #unread: Unread[] = [];
   readonly #turn = new Turn();
   #inodes = new Map<string, bigint>();
+  /** What is probably read next. */
+  #ahead: { readonly path: string; readonly file: Promise<StampedFile> } | undefined;
   /** Images known so far, and found in all. */
   loaded = 0;
   found = 0;
@@ -69,7 +85,11 @@ export class ImageLoader {
         throw this.#signal.reason;
       }
       try {
-        await this.#read(next);
+        const file = await this.#file(next.path);
+        // While this one is looked at.
+        this.#readAhead();
+        await this.#read(next, file);
+        if (file.file.length === file.file.buffer.byteLength) release(file.file);
       } catch (thrown) {
         // The message of a system error holds a path.
         this.#damage(next.name, `cannot load: ${errno(thrown) || (thrown as Error).message}`);
@@ -88,6 +108,23 @@ export class ImageLoader {
     if (wanted.size === 0) return this.#unread.shift();
     const at = this.#unread.findIndex(({ name, trash }) => !trash && wanted.delete(name));
     return at < 0 ? this.#unread.shift() : this.#unread.splice(at, 1)[0];
+  }
+
+  async #file(path: string): Promise<StampedFile> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead?.path === path ? ahead.file : readStamped(this.#store.pathOf(path));
+  }
+
+  #readAhead(): void {
+    const path = this.#unread[0]?.path;
+    if (path === undefined) return;
+    const absolute = this.#store.pathOf(path);
+    const size = lstatSync(absolute, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > MAX_AHEAD) return;
+    const file = readStamped(absolute);
+    file.catch(() => undefined); // Whoever asks for it is told.
+    this.#ahead = { path, file };
   }
 
   #damage(name: string, reason: string): void {
@@ -229,11 +266,11 @@ export class ImageLoader {
     }
   }
 
-  async #read({ name, path, trash }: Unread): Promise<void> {
+  async #read({ name, path, trash }: Unread, { stamp, file }: StampedFile): Promise<void> {
     const { objects, index } = this.#store.options;
-    const absolute = join(this.#store.options.directory, path);
-    const stamp = stampOf(lstatSync(absolute, { bigint: true }));
-    const file = await readFile(absolute);
+    // On a thread, while the bytes are looked at: most files end with their checksum.
+    const likely = Math.max(file.length - CHECKSUM_BYTES, 0);
+    const digesting = sha512(file.subarray(0, likely));
     let summary: ImageSummary;
     try {
       summary = await scanImage(file);
@@ -243,8 +280,9 @@ export class ImageLoader {
     }
     // Decoding ends with a look at the whole tree.
     await this.#turn.next();
-    const digest = await sha512(file.subarray(0, summary.gobLength));
-    const state = checksumState(file, summary.gobLength, digest);
+    const { gobLength } = summary;
+    const digest = await (gobLength === likely ? digesting : sha512(file.subarray(0, gobLength)));
+    const state = checksumState(file, gobLength, digest);
     if (state === 'wrong') {
       this.#damage(name, 'checksum mismatch');
       return;

@@ -87,32 +87,58 @@ export async function referToAll(
   store: DirectoryObjectStore,
   summary: ImageSummary,
 ): Promise<{ slots: Uint8Array; missing: number; first: string }> {
+  const { table } = store;
   const hashes = allHashes(summary);
   const slots = new Uint32Array(hashes.length / 64);
+  const referred = new SlotSet(table.end);
   const turn = new Turn();
   const odd = new Set<number>();
   let missing = 0;
   let first = '';
-  for (let index = 0; index < slots.length; index++) {
-    let slot = store.locate(hashes, index * 64);
-    if (slot === 0) {
-      if (missing++ === 0) first = hashText(hashes, index * 64);
-      slot = store.table.addMissing(hashes, index * 64, expectedSize(summary, index));
+  let count = 0;
+  try {
+    for (; count < slots.length; count++) {
+      if (count % BATCH === 0 && turn.over()) await turn.next();
+      let slot = store.locate(hashes, count * 64);
+      if (slot === 0) {
+        if (missing++ === 0) first = hashText(hashes, count * 64);
+        slot = table.addMissing(hashes, count * 64, expectedSize(summary, count));
+      }
+      slots[count] = slot;
+      // At once: nothing that is referred to goes away between two slices.
+      if (referred.add(slot)) table.reference(slot);
+      if (table.isPresent(slot) && isOdd(store, summary, count, slot)) odd.add(slot);
     }
-    slots[index] = slot;
-    store.lease(slot);
-    if (store.table.isPresent(slot) && isOdd(store, summary, index, slot)) odd.add(slot);
-    if (index % BATCH === 0 && turn.over()) await turn.next();
+    for (const slot of odd) {
+      if (!(await isDamaged(store, slot))) continue;
+      if (missing++ === 0) first = hashText(table.hashes, slot * HASH_BYTES);
+      table.resize(slot, expectedSize(summary, slots.indexOf(slot)));
+    }
+    return { slots: packSlots(slots), missing, first };
+  } catch (thrown) {
+    dropReferences(store, packSlots(slots.subarray(0, count)));
+    throw thrown;
   }
-  for (const slot of odd) {
-    if (!(await isDamaged(store, slot))) continue;
-    if (missing++ === 0) first = hashText(store.table.hashes, slot * HASH_BYTES);
-    store.table.resize(slot, expectedSize(summary, slots.indexOf(slot)));
+}
+
+/** Slots, each once; the table may grow meanwhile. */
+class SlotSet {
+  #has: Uint8Array;
+
+  constructor(end: number) {
+    this.#has = new Uint8Array(end);
   }
-  const packed = packSlots(slots);
-  await eachSlotInTurns(packed, turn, (slot) => store.table.reference(slot));
-  await releaseAll(store, slots, turn);
-  return { slots: packed, missing, first };
+  /** False if it was there. */
+  add(slot: number): boolean {
+    if (slot >= this.#has.length) {
+      const grown = new Uint8Array(slot * 2);
+      grown.set(this.#has);
+      this.#has = grown;
+    }
+    if (this.#has[slot] === 1) return false;
+    this.#has[slot] = 1;
+    return true;
+  }
 }
 
 export function dropReferences(store: DirectoryObjectStore, slots: Uint8Array): void {
