@@ -1,15 +1,17 @@
 /** Long texts as bodies of answers, made piece by piece so that nobody else waits, compressed if the client likes. */
+import { SharedTurns } from '../shared-turns.ts';
 import { workedOnAnswer } from './garbage.ts';
 import { acceptsGzip } from './reply.ts';
 
 /** Characters in one piece of the body. */
 const PIECE = 64 * 1024;
 /** Longest time that is worked on a body without a break, milliseconds; looked at after so many pieces. */
-export const SLICE_MS = 4;
+export const SLICE_MS = 2;
 const LOOK_EVERY = 64;
 
-/** Lets them have their turn. */
-export const others = () => new Promise<void>((resolve) => setImmediate(resolve));
+const turns = new SharedTurns();
+/** Lets them have their turn: all long answers together take but a part of each turn of the event loop. */
+export const others = () => turns.next();
 
 /** Texts gathered in pieces that are worth sending; an empty one when the time of a slice is over. */
 export function* gathered(pieces: Iterable<string>): Generator<Uint8Array> {
