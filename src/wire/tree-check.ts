@@ -7,7 +7,7 @@ const DIRECTORY = KINDS.indexOf('directory');
 const COMPUTED = KINDS.indexOf('computed');
 /** Steps between two looks at the clock, and milliseconds after which others may run. */
 const STEPS = 8192;
-const SLICE = 3;
+const SLICE = 2;
 
 /** Lets others run when the work has gone on for long enough. */
 class Breather {

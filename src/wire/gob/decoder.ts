@@ -19,7 +19,7 @@ export interface MessageSource {
 }
 
 /** A decode that answers later lets others run after this many milliseconds. */
-const SLICE = 3;
+const SLICE = 2;
 /** The stream's clean end. */
 const END = Symbol('end');
 /** A definition has been read: the value is still to come. */
