@@ -16,6 +16,7 @@ import {
 import { open, unlink } from 'node:fs/promises';
 import { release } from 'node:os';
 import { syncFileSystem } from './native.ts';
+import { type Move, type Renamed, renameMany } from './rename-many.ts';
 
 export interface Space {
   /** Bytes an ordinary user can have. */
@@ -35,6 +36,8 @@ export interface Disk {
   /** Makes the whole file system of `fd` durable; false if that cannot be relied on here. */
   syncAll(fd: number): Promise<boolean>;
   rename(from: string, to: string): void;
+  /** As `renameMany`; where it is missing files are renamed one by one. */
+  readonly renameMany?: ((moves: readonly Move[], mode: number) => Promise<Renamed>) | undefined;
   link(from: string, to: string): void;
   unlink(path: string): void;
   /** As `unlink`, in a thread: for files of a size that takes time. */
@@ -98,6 +101,7 @@ export const realDisk: Disk = {
     return canSyncWhole(type, release()) && syncFileSystem(fd);
   },
   rename: (from, to) => renameSync(from, to),
+  renameMany,
   link: (from, to) => linkSync(from, to),
   unlink: (path) => unlinkSync(path),
   remove: (path) => unlink(path),

@@ -4,14 +4,17 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errno } from './disk.ts';
+import { type Disk, errno } from './disk.ts';
 import { hashBytes } from './object-hash.ts';
 import { DIRECTORY_MODE, type DirectoryObjectStore } from './object-store.ts';
 import type { StagedObject } from './object-upload.ts';
+import type { Renamed } from './rename-many.ts';
 import { Turn } from './turn.ts';
 
 /** Up to this many objects are synced one by one: that waits for nobody else's data. */
 const FEW = 4;
+/** So many or more are put in place by a thread. */
+const MANY = 32;
 /** Syncs in flight where the file system cannot be synced as a whole. */
 const PARALLEL = 16;
 
@@ -29,11 +32,19 @@ export async function commitObjects(
   const turn = new Turn();
   try {
     await syncContents(store, group);
-    for (const staged of group) {
+    while (placed < group.length) {
+      const staged = group[placed] as StagedObject;
       const leaving = store.leaving.get(staged.hash);
       if (leaving) await leaving;
-      place(store, staged);
-      placed++;
+      const rest = group.length - placed;
+      if (rest >= MANY && disk.renameMany) {
+        const moved = await placeMany(store, disk.renameMany, group.slice(placed));
+        placed += moved.placed;
+        if (moved.failure) throw moved.failure;
+      } else {
+        place(store, staged);
+        placed++;
+      }
       if (turn.over()) await turn.next();
     }
     await syncDirectories(store, group);
@@ -93,6 +104,20 @@ async function syncPaths(store: DirectoryObjectStore, paths: readonly string[]):
     while (next < paths.length) await store.options.disk.syncPath(paths[next++] as string);
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL, paths.length) }, work));
+}
+
+/** As many of the first as can be put in place by one order to the thread. */
+async function placeMany(
+  store: DirectoryObjectStore,
+  renameMany: NonNullable<Disk['renameMany']>,
+  group: readonly StagedObject[],
+): Promise<Renamed> {
+  const blocked = group.findIndex(({ hash }, index) => index > 0 && store.leaving.has(hash));
+  const now = blocked < 0 ? group : group.slice(0, blocked);
+  const moves = now.map(({ path, hash }) => [path, store.pathOf(hash)] as const);
+  const renamed = await renameMany(moves, DIRECTORY_MODE);
+  for (const index of renamed.made) store.durableLeaves[leafOf((now[index] as StagedObject).hash)] = 0;
+  return renamed;
 }
 
 function leafOf(hash: string): number {

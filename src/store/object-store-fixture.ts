@@ -44,7 +44,8 @@ export async function withObjectStore(
   const space = new SpaceGuard({ ...NO_POLICY, ...options.policy }, now);
   const store = new DirectoryObjectStore({
     directory,
-    disk: { ...realDisk, ...options.disk },
+    // A disk that fails does so one by one.
+    disk: options.disk ? { ...realDisk, renameMany: undefined, ...options.disk } : realDisk,
     table: new ObjectTable(),
     reporter,
     now,
