@@ -300,7 +300,7 @@ export const STEPS: readonly Step[] = [
   ...lines(`
     objecttool mget hashes mget
     objecttool mget none mget2
-    objecttool -testDuration=1s test-bandwidth-from-server
+    objecttool -testDuration=3s test-bandwidth-from-server
     objecttool -testDuration=3s test-bandwidth-to-server
   `),
   ...['base/layered', 'base/img.11', 'base/copied'].map((name) => ({ line: ['delete', name] })),
@@ -316,17 +316,14 @@ export const STEPS: readonly Step[] = [
     delunrefobj 0 1
     list
     listdirs
-  `),
-];
-
-/** Commands that only the original's tool has, in this order; the machine it takes a snapshot of is `SUB`. */
-const SUB = '127.0.0.1';
-export const ORIGINAL_STEPS: readonly Step[] = [
-  ...lines(`
     mkdir own
     add own/full t1 filter triggers
     add own/sparse t1 '' ''
   `),
+];
+
+/** Commands that only the original's tool has, in this order. */
+export const ORIGINAL_STEPS: readonly Step[] = [
   { ...makes('patched', 'patch-directory own/full patched'), sorted: true },
   { ...makes('patched', '-logDebugLevel=1 patch-directory own/full patched'), sorted: true },
   { ...makes('patched2', 'patch-directory own/sparse patched2'), sorted: true },
@@ -345,6 +342,8 @@ export const ORIGINAL_STEPS: readonly Step[] = [
   ...lines(`make-raw-image own/none raw`),
 ];
 
+/** Snapshots of the machine `SUB`. */
+const SUB = '127.0.0.1';
 export const SUB_STEPS: readonly Step[] = [
   ...lines(`
     -releaseNotes=notes adds own/sub ${SUB} filter triggers
@@ -365,7 +364,24 @@ export const SUB_STEPS: readonly Step[] = [
     diff diff s:${SUB} own/sub-sparse
   `),
   makes('sub.tar', 'tar own/sub-sparse sub.tar'),
+  ...lines(`
+    show s:${SUB}
+    get-file-in-image s:${SUB} /etc/hostname
+    match-triggers s:${SUB} triggers
+  `),
 ];
+
+/** Virtual machines; one is known to the hypervisor and the fleet manager at the ports of these names. */
+export const VM_STEPS: readonly Step[] = lines(`
+  -hypervisorHostname=127.0.0.1 -hypervisorPortNum=HYPERVISOR show v:127.0.0.5
+  -hypervisorPortNum=HYPERVISOR diff diff v:127.0.0.5 own/sparse
+  -fleetManagerHostname=127.0.0.1 -fleetManagerPortNum=MANAGER show v:127.0.0.5
+  -hypervisorHostname=127.0.0.1 -hypervisorPortNum=HYPERVISOR show v:127.0.0.6
+  -fleetManagerHostname=127.0.0.1 -fleetManagerPortNum=MANAGER show v:127.0.0.6
+  -hypervisorHostname=127.0.0.1 -hypervisorPortNum=1 show v:127.0.0.5
+  -fleetManagerHostname=127.0.0.1 -fleetManagerPortNum=1 show v:127.0.0.5
+  show s:127.0.0.9
+`);
 
 interface Answer {
   readonly status?: number;
@@ -403,6 +419,18 @@ export const TOOL_DIFFERENCES: Readonly<Record<string, Difference>> = {
   'objecttool check zz': {
     why: 'the original takes it for another hash',
     stderr: 'Error parsing hash: not 128 hex digits: zz\n',
+  },
+  '-hypervisorHostname=127.0.0.1 -hypervisorPortNum=1 show v:127.0.0.5': {
+    why: 'the address is named',
+    stderr: 'Error showing image: Error dialing 127.0.0.1:1: connection refused\n',
+  },
+  '-fleetManagerHostname=127.0.0.1 -fleetManagerPortNum=1 show v:127.0.0.5': {
+    why: 'the address is named',
+    stderr: 'Error showing image: Error dialing 127.0.0.1:1: connection refused\n',
+  },
+  'show s:127.0.0.9': {
+    why: 'the address is named',
+    stderr: 'Error showing image: Error dialing 127.0.0.9:6969: connection refused\n',
   },
   'delunrefobj 0 1GiB': { why: 'sizes may have a suffix', status: 0, stderr: '' },
 };

@@ -7,6 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { scanDirectory } from '../src/tool/scan-directory.ts';
+import { startFleetManager, startHypervisor } from './fake-machine.ts';
 import {
   type Difference,
   IMPROVED,
@@ -18,6 +20,7 @@ import {
   type Step,
   SUB_STEPS,
   TOOL_DIFFERENCES,
+  VM_STEPS,
 } from './peer-commands.ts';
 import { Node, PEER_DIRECTORY } from './replication-lab.ts';
 import { programCommand, runProgram, startServer } from './server.ts';
@@ -37,6 +40,10 @@ const place = mkdtempSync(join(tmpdir(), 'tool-peers-'));
 let started = 0;
 const sortedLines = (text: string) => text.split('\n').sort().join('\n');
 const NONE: Difference = { why: '' };
+/** Ports by the names that command lines have for them. */
+const ports = new Map<string, number>();
+const withPorts = (word: string) =>
+  word.replace(/=([A-Z]+)$/, (all, name) => (ports.has(name) ? `=${ports.get(name)}` : all));
 
 class Pair {
   constructor(
@@ -56,7 +63,7 @@ class Pair {
         '-certDirectory=',
         `-${kind}ServerHostname=127.0.0.1`,
         `-${kind}ServerPortNum=${this.port}`,
-        ...step.line.slice(objects ? 1 : 0),
+        ...step.line.slice(objects ? 1 : 0).map(withPorts),
       ],
       { cwd: this.directory, env: { TZ: 'UTC', HOME: this.directory, ...step.env } },
     );
@@ -167,19 +174,21 @@ describePeers('the same command lines', () => {
   }
   const without = ({ why: _, ...answer }: Difference) => answer;
 
+  /** Both tools, at either server. */
+  async function sameEverywhere(step: Step): Promise<void> {
+    const [reference, atOurs, ourTool, ours] = await outcomes(step);
+    const name = nameOf(step);
+    const server = without(SERVER_DIFFERENCES[name] ?? NONE);
+    const tool = without(TOOL_DIFFERENCES[name] ?? NONE);
+    expect({ atOurs, ourTool, ours }).toEqual({
+      atOurs: { ...reference, ...server } as Outcome,
+      ourTool: { ...reference, ...tool } as Outcome,
+      ours: { ...reference, ...server, ...tool } as Outcome,
+    });
+  }
+
   describe('get the same answers', () => {
-    for (const step of STEPS)
-      test(unique(step), async () => {
-        const [reference, atOurs, ourTool, ours] = await outcomes(step);
-        const name = nameOf(step);
-        const server = without(SERVER_DIFFERENCES[name] ?? NONE);
-        const tool = without(TOOL_DIFFERENCES[name] ?? NONE);
-        expect({ atOurs, ourTool, ours }).toEqual({
-          atOurs: { ...reference, ...server } as Outcome,
-          ourTool: { ...reference, ...tool } as Outcome,
-          ours: { ...reference, ...server, ...tool } as Outcome,
-        });
-      });
+    for (const step of STEPS) test(unique(step), () => sameEverywhere(step));
   });
 
   describe('commands of the original alone', () => {
@@ -193,7 +202,19 @@ describePeers('the same command lines', () => {
       machine = await Sub.start(join(place, 'sub'));
     }, 60_000);
     afterAll(() => machine.stop());
-    for (const step of SUB_STEPS) test(unique(step), () => sameAtBoth(step));
+    for (const step of SUB_STEPS) test(unique(step), () => sameEverywhere(step));
+  });
+
+  describe('virtual machines', () => {
+    const ADDRESS = `${'00'.repeat(10)}ffff7f000005`;
+    beforeAll(async () => {
+      const hypervisor = await startHypervisor(ADDRESS, await scanDirectory(join(place, 'fixtures/t2')));
+      const manager = await startFleetManager(ADDRESS, `127.0.0.1:${hypervisor.port}`);
+      for (const peer of [hypervisor, manager]) closers.push(async () => peer[Symbol.asyncDispose]());
+      ports.set('HYPERVISOR', hypervisor.port);
+      ports.set('MANAGER', manager.port);
+    });
+    for (const step of VM_STEPS) test(unique(step), () => sameEverywhere(step));
   });
 
   describe('mistakes', () => {

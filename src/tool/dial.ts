@@ -26,16 +26,39 @@ function tlsOptions({
   }
 }
 
-/** Connects. Failures name no command: `Error dialing: HOST:PORT: connection refused`. */
+/** Connects with the certificates of the flags. */
+async function dial(flags: ToolFlags, host: string, port: number): Promise<WatchedClient> {
+  const client = await connectSrpc({ host, port, tls: tlsOptions(flags), timeoutMs: DIAL_TIMEOUT_MS });
+  return new WatchedClient(client, Number(flags.idleTimeout / 1_000_000n), `${host}:${port}`);
+}
+
+function dialFailure(cause: ImageServerError): string {
+  const hint = /plain connection was not allowed/.test(cause.message) ? ' (-allowPlaintext allows it)' : '';
+  return `${cause.message}${hint}`;
+}
+
+/** The image server. Failures name no command: `Error dialing: HOST:PORT: connection refused`. */
 export async function dialServer(flags: ToolFlags): Promise<WatchedClient> {
-  const { imageServerHostname: host, imageServerPortNum: port } = flags;
-  const tls = tlsOptions(flags);
   try {
-    const client = await connectSrpc({ host, port, tls, timeoutMs: DIAL_TIMEOUT_MS });
-    return new WatchedClient(client, Number(flags.idleTimeout / 1_000_000n), `${host}:${port}`);
+    return await dial(flags, flags.imageServerHostname, flags.imageServerPortNum);
   } catch (cause) {
-    if (!(cause instanceof ImageServerError)) throw cause;
-    const hint = /plain connection was not allowed/.test(cause.message) ? ' (-allowPlaintext allows it)' : '';
-    throw new Failure(cause.code, `dialing: ${cause.message}${hint}`, { cause });
+    if (!(cause instanceof ImageServerError) || cause instanceof Verbatim) throw cause;
+    throw new Failure(cause.code, `dialing: ${dialFailure(cause)}`, { cause });
+  }
+}
+
+/** Another server than the image server; `HOST` or `HOST:PORT`. */
+export async function dialPeer(
+  flags: ToolFlags,
+  address: string,
+  standardPort: number,
+): Promise<WatchedClient> {
+  // Colons of an IPv6 address do not count, unless it is in brackets.
+  const [, host = address, port] = /^(\[.*\]|[^:]*):(\d{1,5})$/.exec(address) ?? [];
+  try {
+    return await dial(flags, host, port === undefined ? standardPort : Number(port));
+  } catch (cause) {
+    if (!(cause instanceof ImageServerError) || cause instanceof Verbatim) throw cause;
+    throw new ImageServerError(cause.code, `Error dialing ${dialFailure(cause)}`, { cause });
   }
 }

@@ -51,7 +51,7 @@ export const TOOL_FLAGS = {
   timeout: flag(durationFlag, 0n, 'How long the server waits for an image that is not there yet'),
   expiresIn: flag(durationFlag, 0n, 'Life of the image (at least 15m); 0 = for ever'),
   filterFile: flag(stringFlag, '', 'Filter of paths that show and diff leave out'),
-  deleteFilter: flag(stringFlag, '', 'Filter of paths that are dropped by addi and diff'),
+  deleteFilter: flag(stringFlag, '', 'Filter of paths that are dropped by addi, adds and diff'),
   buildLog: flag(stringFlag, '', 'Build log of the new image: a file or an http(s) URL'),
   releaseNotes: flag(stringFlag, '', 'Release notes of the new image: a file or an http(s) URL'),
   computedFiles: flag(stringFlag, '', 'List of computed files of the new image: lines PATH SOURCE, or .json'),
@@ -64,6 +64,14 @@ export const TOOL_FLAGS = {
   ),
   skipFields: flag(stringFlag, '', 'Columns that show and diff leave out: m l u g s t n d'),
   ignoreExpiring: flag(booleanFlag, false, 'Ignore expiring images in find-latest-image'),
+  hypervisorHostname: flag(stringFlag, '', 'Host name of the hypervisor that scans machines given as v:HOST'),
+  hypervisorPortNum: flag(uintFlag, 6976, 'Port of the hypervisor'),
+  fleetManagerHostname: flag(
+    stringFlag,
+    '',
+    'Host name of the fleet manager that is asked for the hypervisor, unless that is given; neither = localhost',
+  ),
+  fleetManagerPortNum: flag(uintFlag, 6977, 'Port of the fleet manager'),
   compress: flag(booleanFlag, false, 'gzip the output of tar'),
   noSameOwner: flag(booleanFlag, false, 'get: leave the owner as it comes (for ordinary users)'),
   makeParents: flag(booleanFlag, false, 'mkdir: make missing parents, accept what exists'),
@@ -85,10 +93,6 @@ export const TOOL_FLAGS = {
   minFreeBytes: accepted(sizeFlag, 4 * 1024 * 1024),
   roundupPower: accepted(uintFlag, 24),
   tableType: accepted(stringFlag, 'msdos'),
-  hypervisorHostname: accepted(stringFlag, ''),
-  hypervisorPortNum: accepted(uintFlag, 6976),
-  fleetManagerHostname: accepted(stringFlag, ''),
-  fleetManagerPortNum: accepted(uintFlag, 6977),
 } as const;
 
 /** Flags that only objecttool has. */

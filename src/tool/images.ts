@@ -8,7 +8,9 @@ import { Image } from '../wire/messages/image.ts';
 import { GetImageRequest, GetImageResponse } from '../wire/messages/imageserver.ts';
 import type { Context } from './command.ts';
 import { scanDirectory } from './scan-directory.ts';
+import { pollSub } from './sub.ts';
 import { readTextFile } from './text-file.ts';
+import { scanVm } from './virtual-machine.ts';
 
 /** An image of the server, or null; waits for it as long as -timeout says. */
 export async function findImage(context: Context, name: string, withTree: boolean): Promise<Image | null> {
@@ -46,7 +48,10 @@ function decodeFile<T>(file: string, decode: (bytes: Uint8Array) => T): T {
   }
 }
 
-/** The tree of a typed source: `i:` image (also the default), `d:` directory, `f:` encoded tree, `l:` encoded image. */
+/**
+ * The tree of a typed source: `i:` image (also the default), `d:` directory, `f:` encoded tree, `l:` encoded image, `s:`
+ * running machine, `v:` virtual machine.
+ */
 export async function fetchTree(context: Context, source: string): Promise<FileSystem> {
   const typed = source.length >= 3 && source[1] === ':';
   const kind = typed ? source[0] : 'i';
@@ -61,8 +66,9 @@ export async function fetchTree(context: Context, source: string): Promise<FileS
     case 'l':
       return decodeFile(name, (bytes) => treeOf(decodeOnce(Image, bytes).value, name));
     case 's':
+      return pollSub(context, name);
     case 'v':
-      throw new ImageServerError('INVALID_REQUEST', `image type not supported by this tool: ${kind}`);
+      return scanVm(context, name);
     default:
       throw new ImageServerError('INVALID_REQUEST', `unknown image type: ${kind}`);
   }

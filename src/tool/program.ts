@@ -17,8 +17,8 @@ export interface Program {
 
 export const IMAGE_TOOL: Program = {
   name: 'imagetool',
-  about:
-    'Images are named, or given as i:NAME, d:DIRECTORY, f:FILE (an encoded tree) or l:FILE (an encoded image).',
+  about: `Images are named, or given as i:NAME, d:DIRECTORY, f:FILE (an encoded tree), l:FILE (an encoded image),
+s:HOST[:PORT] (a machine with a running subd) or v:HOST (a virtual machine, scanned by its hypervisor).`,
   flags: TOOL_FLAGS,
   commands: COMMANDS,
   settings: (values) => ({

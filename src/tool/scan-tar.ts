@@ -1,14 +1,10 @@
 /** An archive as an image's file-system; nothing is unpacked to disk but what is too big to keep and cannot be read again. */
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { PathFilter } from '../image/filter.ts';
 import { TarTree } from '../image/tar-tree.ts';
-import { makeSha512 } from '../sha512.ts';
 import type { FileSystem } from '../wire/messages/filesystem.ts';
-import type { ByteStream } from './byte-stream.ts';
 import type { Context } from './command.ts';
 import { type Content, hashBytes, rangeContent } from './content.ts';
+import { hashPieces, spoolContent } from './spool.ts';
 import { tarEntries } from './tar-entries.ts';
 import { openTarSource, type TarSource } from './tar-source.ts';
 import type { Uploader } from './upload.ts';
@@ -52,7 +48,7 @@ async function takeContent(
   const { stream, file } = source;
   if (file) {
     const offset = stream.position;
-    const hash = await hashNext(stream, size);
+    const hash = await hashPieces(stream.bytes(size));
     await uploader?.add(rangeContent(file.fd, file.path, offset, size, hash));
     return hash;
   }
@@ -63,43 +59,10 @@ async function takeContent(
     await uploader?.add(content);
     return content.hash;
   }
-  return spoolContent(context, stream, size, uploader);
-}
-
-async function hashNext(
-  stream: ByteStream,
-  size: number,
-  sink?: (piece: Uint8Array) => void,
-): Promise<string> {
-  const hasher = makeSha512();
-  for await (const piece of stream.bytes(size)) {
-    hasher.update(piece);
-    sink?.(piece);
-  }
-  return hasher.digest().toString('hex');
-}
-
-/** A big content of a pipe goes through a file, so that it is only sent if the server lacks it. */
-async function spoolContent(
-  context: Context,
-  stream: ByteStream,
-  size: number,
-  uploader: Uploader | undefined,
-): Promise<string> {
-  if (!uploader) return hashNext(stream, size);
-  const directory = mkdtempSync(join(tmpdir(), 'imagetool-'));
-  const remove = context.cleanUp(() => rmSync(directory, { recursive: true, force: true }));
-  const file = join(directory, 'object');
-  const fd = openSync(file, 'wx+', 0o600);
-  try {
-    const hash = await hashNext(stream, size, (piece) => {
-      for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
-    });
-    await uploader.add(rangeContent(fd, file, 0, size, hash));
+  const pieces = stream.bytes(size);
+  if (!uploader) return hashPieces(pieces);
+  return spoolContent(context, pieces, size, async (content) => {
+    await uploader.add(content);
     await uploader.flush();
-    return hash;
-  } finally {
-    closeSync(fd);
-    remove();
-  }
+  });
 }

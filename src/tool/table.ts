@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { add } from './commands/add.ts';
 import { addi } from './commands/addi.ts';
 import { addrep } from './commands/addrep.ts';
+import { adds } from './commands/adds.ts';
 import { bulkAddrep } from './commands/bulk-addrep.ts';
 import { changeImageExpiration } from './commands/change-image-expiration.ts';
 import { check } from './commands/check.ts';
@@ -45,6 +46,7 @@ export const COMMANDS: readonly Command[] = [
   add,
   addi,
   addrep,
+  adds,
   bulkAddrep,
   changeImageExpiration,
   checkDirectory,

@@ -185,15 +185,23 @@ export class Uploader {
   }
 }
 
-/** Those of the contents that the server does not have. */
-async function missingObjects(client: SrpcClient, contents: readonly Content[]): Promise<Content[]> {
-  const { ObjectSizes } = await client.call(
-    'ObjectServer.CheckObjects',
-    CheckObjectsRequest,
-    CheckObjectsResponse,
-    { Hashes: contents.map((content) => content.hash) },
-  );
-  return contents.filter((_, index) => !ObjectSizes[index]);
+/** Those of the objects that the server does not have. */
+export async function missingObjects<T extends { readonly hash: string }>(
+  client: SrpcClient,
+  objects: readonly T[],
+): Promise<T[]> {
+  const missing: T[] = [];
+  for (let at = 0; at < objects.length; at += BATCH_OBJECTS) {
+    const batch = objects.slice(at, at + BATCH_OBJECTS);
+    const { ObjectSizes } = await client.call(
+      'ObjectServer.CheckObjects',
+      CheckObjectsRequest,
+      CheckObjectsResponse,
+      { Hashes: batch.map(({ hash }) => hash) },
+    );
+    missing.push(...batch.filter((_, index) => !ObjectSizes[index]));
+  }
+  return missing;
 }
 
 function refusal(text: string, content: Content): ImageServerError {
