@@ -15,6 +15,8 @@ import { Turn } from './turn.ts';
 const FEW = 4;
 /** So many or more are put in place by a thread. */
 const MANY = 32;
+/** As many go into one order to it: to hand over more takes a noticeable time. */
+const ORDER = 500;
 /** Syncs in flight where the file system cannot be synced as a whole. */
 const PARALLEL = 16;
 
@@ -36,9 +38,8 @@ export async function commitObjects(
       const staged = group[placed] as StagedObject;
       const leaving = store.leaving.get(staged.hash);
       if (leaving) await leaving;
-      const rest = group.length - placed;
-      if (rest >= MANY && disk.renameMany) {
-        const moved = await placeMany(store, disk.renameMany, group.slice(placed));
+      if (group.length - placed >= MANY && disk.renameMany) {
+        const moved = await placeMany(store, disk.renameMany, group.slice(placed, placed + ORDER));
         placed += moved.placed;
         if (moved.failure) throw moved.failure;
       } else {

@@ -1,7 +1,7 @@
 /** Cutting long work into slices, so that nothing else waits more than a few milliseconds for it. */
 
 /** Longest slice, milliseconds. */
-const SLICE_MS = 2;
+const SLICE_MS = 1.5;
 
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
