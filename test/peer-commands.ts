@@ -330,16 +330,26 @@ export const ORIGINAL_STEPS: readonly Step[] = [
   ...lines(`
     patch-directory own/none patched
     patch-directory own/full no-directory
+  `),
+  ...lines(`make-raw-image own/none raw`),
+];
+
+/** What the filter of an image leaves alone. */
+export const FILTERED_STEPS: readonly Step[] = [
+  ...lines(`
     scan-filtered-files own/full t1
     -scanExcludeList= scan-filtered-files own/full t1
     -scanExcludeList=/odd/h.* -logDebugLevel=1 scan-filtered-files own/full t1
     scan-filtered-files own/none t1
     scan-filtered-files own/full no-directory
+    scan-filtered-files own/full filter
+    -scanExcludeList=/bad( scan-filtered-files own/full t1
+    -scanExcludeList=/odd/h.*,! scan-filtered-files own/full t1
+    copy-filtered-files own/full t1 filtered
     copy-filtered-files own/none t1 filtered
     -scanExcludeList= copy-filtered-files own/full t1 bare
   `),
   makes('filtered', '-scanExcludeList= copy-filtered-files own/full t1 filtered'),
-  ...lines(`make-raw-image own/none raw`),
 ];
 
 /** Snapshots of the machine `SUB`. */
@@ -364,6 +374,7 @@ export const SUB_STEPS: readonly Step[] = [
     diff diff s:${SUB} own/sub-sparse
   `),
   makes('sub.tar', 'tar own/sub-sparse sub.tar'),
+  makes('sub-big', 'get-file-in-image own/sub /usr/big sub-big'),
   ...lines(`
     show s:${SUB}
     get-file-in-image s:${SUB} /etc/hostname
@@ -427,6 +438,11 @@ export const TOOL_DIFFERENCES: Readonly<Record<string, Difference>> = {
   '-fleetManagerHostname=127.0.0.1 -fleetManagerPortNum=1 show v:127.0.0.5': {
     why: 'the address is named',
     stderr: 'Error showing image: Error dialing 127.0.0.1:1: connection refused\n',
+  },
+  '-scanExcludeList= copy-filtered-files own/full t1 bare': {
+    why: 'missing directories are made',
+    status: 0,
+    stderr: '',
   },
   'show s:127.0.0.9': {
     why: 'the address is named',

@@ -2,10 +2,11 @@
  * The original's agent on a throw-away directory: a machine of which snapshots can be taken. Tools find it on a fixed port;
  * its mounts stay in a namespace of their own, and it is told to change nothing.
  */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PEER_DIRECTORY } from './replication-lab.ts';
 import { runProgram } from './server.ts';
-import { isRoot, makeTree } from './tool-tree.ts';
+import { canMount, makeTree } from './tool-tree.ts';
 
 const PORT = 6969;
 const PROGRAM = join(PEER_DIRECTORY, 'bin', 'subd');
@@ -21,11 +22,7 @@ function portIsFree(): boolean {
 }
 
 /** It needs root, mounts and its port. */
-export const canRunSub =
-  PEER_DIRECTORY !== '' &&
-  isRoot &&
-  Bun.spawnSync(['unshare', '-m', '--propagation', 'private', 'true']).success &&
-  portIsFree();
+export const canRunSub = PEER_DIRECTORY !== '' && canMount && portIsFree();
 
 export class Sub {
   constructor(readonly child: Bun.Subprocess) {}
@@ -34,6 +31,9 @@ export class Sub {
   static async start(directory: string): Promise<Sub> {
     const root = join(directory, 'root');
     makeTree(root);
+    // Contents that no server has: they must come from the agent.
+    writeFileSync(join(root, 'usr/small'), 'only on this machine\n');
+    writeFileSync(join(root, 'usr/big'), Buffer.alloc(9 * 1024 * 1024, 'only here'));
     const child = Bun.spawn(
       [
         ...['unshare', '-m', '--propagation', 'private', PROGRAM],

@@ -11,6 +11,7 @@ import { scanDirectory } from '../src/tool/scan-directory.ts';
 import { startFleetManager, startHypervisor } from './fake-machine.ts';
 import {
   type Difference,
+  FILTERED_STEPS,
   IMPROVED,
   MISTAKES,
   makeFixtures,
@@ -193,6 +194,10 @@ describePeers('the same command lines', () => {
 
   describe('commands of the original alone', () => {
     for (const step of ORIGINAL_STEPS) test(unique(step), () => sameAtBoth(step));
+  });
+
+  describe('filtered files', () => {
+    for (const step of FILTERED_STEPS) test(unique(step), () => sameEverywhere(step));
   });
 
   const sub = canRunSub ? describe : describe.skip;

@@ -16,6 +16,9 @@ import { join } from 'node:path';
 import { setTime } from '../src/tool/system-calls.ts';
 
 export const isRoot = process.getuid?.() === 0;
+/** Root in some containers may not. */
+export const canMount =
+  isRoot && Bun.spawnSync(['unshare', '-m', '--propagation', 'private', 'true']).success;
 
 const under = (root: string, name: Buffer) => Buffer.concat([Buffer.from(`${root}/`), name]);
 

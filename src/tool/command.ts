@@ -53,6 +53,13 @@ export class Context {
     );
   }
 
+  /** One line for people, from a -logDebugLevel on. */
+  debug(level: number, line: string): void {
+    if (this.flags.logDebugLevel < level) return;
+    this.progress.clear();
+    this.io.say(line);
+  }
+
   /** Work to be undone when the command ends, also when it is interrupted. Call the result to do it earlier. */
   cleanUp(undo: () => void): () => void {
     const once = () => {

@@ -3,6 +3,7 @@ import { asImageServerError, type ErrorCode, ImageServerError } from '../errors.
 
 const TEXTS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  EBUSY: 'device or resource busy',
   EEXIST: 'file exists',
   EFBIG: 'file too large',
   EINVAL: 'invalid argument',
@@ -34,15 +35,22 @@ export class Failure extends ImageServerError {}
 /** A failure whose text stands alone: what is wrong with the certificates is no fault of the command. */
 export class Verbatim extends ImageServerError {}
 
+/** A system error in our form, with the text of what failed before that of the system; undefined for other errors. */
+export function systemError(thrown: unknown, doing: string): ImageServerError | undefined {
+  const { code, syscall } = (thrown ?? {}) as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || syscall === undefined) return undefined;
+  return new ImageServerError(CODES[code] ?? 'INTERNAL', `${doing}: ${TEXTS[code] ?? code}`, {
+    cause: thrown,
+  });
+}
+
 /** Whatever was thrown as an error of ours, its message fit for people: `open FILE: no such file or directory`. */
 export function toolError(thrown: unknown): ImageServerError {
   if (thrown instanceof ImageServerError) return thrown;
-  const { code, syscall, path, dest } = (thrown ?? {}) as NodeJS.ErrnoException & { dest?: unknown };
-  if (typeof code === 'string' && syscall !== undefined) {
-    const names = [path, dest].filter((name) => name !== undefined).map(String);
-    const text = `${[syscall, ...names].join(' ')}: ${TEXTS[code] ?? code}`;
-    return new ImageServerError(CODES[code] ?? 'INTERNAL', text, { cause: thrown });
-  }
+  const { syscall, path, dest } = (thrown ?? {}) as NodeJS.ErrnoException & { dest?: unknown };
+  const names = [path, dest].filter((name) => name !== undefined).map(String);
+  const known = systemError(thrown, [syscall, ...names].join(' '));
+  if (known) return known;
   const error = asImageServerError(thrown);
   if (error.code !== 'INTERNAL') return error;
   const { cause } = error;

@@ -31,7 +31,7 @@ interface Unhashed {
 }
 
 /** Seconds rounded down, and the nanoseconds after them. */
-function splitTime(nanos: bigint): { MtimeSeconds: bigint; MtimeNanoSeconds: number } {
+export function splitTime(nanos: bigint): { MtimeSeconds: bigint; MtimeNanoSeconds: number } {
   const rest = ((nanos % NANOS) + NANOS) % NANOS;
   return { MtimeSeconds: (nanos - rest) / NANOS, MtimeNanoSeconds: Number(rest) };
 }

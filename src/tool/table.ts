@@ -10,6 +10,7 @@ import { check } from './commands/check.ts';
 import { checkDirectory } from './commands/check-directory.ts';
 import { chown } from './commands/chown.ts';
 import { copy } from './commands/copy.ts';
+import { copyFilteredFiles } from './commands/copy-filtered-files.ts';
 import { deleteImage } from './commands/delete.ts';
 import { delunrefobj } from './commands/delunrefobj.ts';
 import { diff } from './commands/diff.ts';
@@ -31,6 +32,7 @@ import { mkdir } from './commands/mkdir.ts';
 import { purge } from './commands/purge.ts';
 import { releaseDeletions } from './commands/release-deletions.ts';
 import { replicationStatus } from './commands/replication-status.ts';
+import { scanFilteredFiles } from './commands/scan-filtered-files.ts';
 import { show } from './commands/show.ts';
 import { showFilter } from './commands/show-filter.ts';
 import { showMetadata } from './commands/show-metadata.ts';
@@ -53,6 +55,7 @@ export const COMMANDS: readonly Command[] = [
   check,
   chown,
   copy,
+  copyFilteredFiles,
   deleteImage,
   delunrefobj,
   diff,
@@ -74,6 +77,7 @@ export const COMMANDS: readonly Command[] = [
   purge,
   releaseDeletions,
   replicationStatus,
+  scanFilteredFiles,
   showFilter,
   showMetadata,
   showTriggers,
