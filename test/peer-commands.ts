@@ -1,6 +1,16 @@
 /** The command lines on which the original's tools and ours are compared, and the files they work with. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { encodeImage } from '../src/wire/encoded-image.ts';
 import { encodeOnce } from '../src/wire/gob/encoder.ts';
@@ -36,6 +46,9 @@ export function makeFixtures(directory: string): void {
   text('patched/etc/extra', 'not in the image\n');
   text('patched/odd/left-alone', 'filtered\n');
   rmSync(at('patched/etc/passwd'));
+  makeChanged(at('patched3'));
+  makeChanged(at('patched4'));
+  makeChanged(at('patched5'));
   for (const path of ['filtered/odd', 'filtered/tmp']) mkdirSync(at(path), { recursive: true });
   for (const path of ['layer/etc', 'layer2/etc', 'layer3/etc/hostname', 'bare', 'zero', 'bulk/etc'])
     mkdirSync(at(path), { recursive: true });
@@ -74,6 +87,26 @@ export function makeFixtures(directory: string): void {
   const image = sampleImage();
   writeFileSync(at('an-image'), encodeImage(image).bytes);
   writeFileSync(at('a-tree'), encodeOnce(FileSystem, image.FileSystem as FileSystem));
+}
+
+/** The tree with changes of every kind, but for a directory in place of a file: the original leaves it there. */
+function makeChanged(root: string): void {
+  makeTree(root);
+  const at = (path: string) => join(root, path);
+  chmodSync(root, 0o700);
+  renameSync(at('usr/bin/app'), at('usr/bin/moved'));
+  linkSync(at('usr/bin/app-copy'), at('etc/extra-link'));
+  for (const path of ['sticky', 'etc/hostname', 'dev/fifo', 'odd/link'])
+    rmSync(at(path), { recursive: true });
+  writeFileSync(at('sticky'), 'a file');
+  symlinkSync('null', at('dev/fifo'));
+  symlinkSync('elsewhere', at('odd/link'));
+  chmodSync(at('dev/null'), 0o666);
+  writeFileSync(at('etc/empty'), 'no more');
+  rmSync(at('etc/passwd'));
+  copyFileSync(at('odd/hard'), at('etc/passwd'));
+  mkdirSync(at('usr/lib/deep'), { recursive: true });
+  writeFileSync(at('usr/lib/deep/file'), 'deep');
 }
 
 const lines = (text: string): Step[] =>
@@ -322,17 +355,31 @@ export const STEPS: readonly Step[] = [
   `),
 ];
 
-/** Commands that only the original's tool has, in this order. */
-export const ORIGINAL_STEPS: readonly Step[] = [
-  { ...makes('patched', 'patch-directory own/full patched'), sorted: true },
-  { ...makes('patched', '-logDebugLevel=1 patch-directory own/full patched'), sorted: true },
-  { ...makes('patched2', 'patch-directory own/sparse patched2'), sorted: true },
+/** Directories that are made equal to images, one after the other. */
+export const PATCH_STEPS: readonly Step[] = [
+  ...lines(`add own/owned t1 empty ''`),
+  ...[
+    'patch-directory own/full patched',
+    '-logDebugLevel=1 patch-directory own/full patched',
+    'patch-directory own/sparse patched2',
+    'patch-directory own/full patched3',
+    // Where links are made something has to be fetched as well: the original cannot make links alone.
+    '-computedFiles=computed add own/computed t2 empty triggers',
+    'patch-directory own/computed patched3',
+    'patch-directory own/owned patched3',
+    'patch-directory own/sparse patched4',
+    'patch-directory own/owned patched5',
+    'patch-directory own/owned bare',
+  ].map((line) => ({ ...makes(line.split(' ').at(-1) as string, line), sorted: true })),
   ...lines(`
     patch-directory own/none patched
     patch-directory own/full no-directory
+    patch-directory own/full filter
   `),
-  ...lines(`make-raw-image own/none raw`),
 ];
+
+/** Commands that only the original's tool has. */
+export const ORIGINAL_STEPS: readonly Step[] = lines(`make-raw-image own/none raw`);
 
 /** What the filter of an image leaves alone. */
 export const FILTERED_STEPS: readonly Step[] = [

@@ -1,11 +1,14 @@
-/** Commands that bring directories of this machine and images together: filtered files. They need root and mounts. */
+/** Commands that bring directories of this machine and images together: filtered files, patches. They need root and mounts. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import {
   chmodSync,
   chownSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -54,6 +57,7 @@ beforeAll(async () => {
   makeTree(at('tree'));
   mkdirSync(at('tree/var/log'), { recursive: true });
   writeFileSync(at('filter'), '/odd/.*\n/var/log/.*\n');
+  writeFileSync(at('filter-sticky'), '/sticky/.*\n');
   await succeed('mkdir', 'base');
   await succeed('add', 'base/img', 'tree', 'filter', '');
   await succeed('add', 'base/sparse', 'tree', '', '');
@@ -174,5 +178,159 @@ asRoot('filtered files', () => {
       `${copying} stat none: no such file or directory`,
     );
     await fail(['copy-filtered-files', 'base/img', 'tree', 'filter'], `${copying} filter: not a directory`);
+  });
+});
+
+asRoot('a directory becomes equal to an image', () => {
+  const patched = (name: string) =>
+    describeTree(at(name), (path) => path === '/var').filter((line) => !line.startsWith('/odd/'));
+  let wanted: string[] = [];
+  const canFreeze = () => {
+    writeFileSync(at('probe'), '');
+    return ['+i', '-i'].every((flag) => Bun.spawnSync(['chattr', flag, at('probe')]).success);
+  };
+  beforeAll(async () => {
+    rmSync(at('tree/var'), { recursive: true });
+    await succeed('add', 'base/owned', 'tree', 'filter', '');
+    wanted = patched('tree');
+    writeFileSync(at('empty'), '');
+    mkdirSync(at('only'));
+    writeFileSync(at('only/one'), 'contents that only this image has');
+    await succeed('-requiredPaths=/one:f', 'add', 'base/only', 'only', 'empty', '');
+  });
+  const told = async (args: string[], status = 0) => {
+    const result = await tool(...args);
+    expect({ status: result.status, stdout: result.stdout }).toEqual({ status, stdout: '' });
+    return result.stderr
+      .split('\n')
+      .sort()
+      .filter((line) => line !== '');
+  };
+
+  test('from nothing, and again', async () => {
+    mkdirSync(at('new'));
+    mkdirSync(at('new/.subd/imagetool'), { recursive: true });
+    writeFileSync(at('new/.subd/imagetool/1'), 'left by a run that was killed');
+    expect(await told(['patch-directory', 'base/owned', 'new'])).toContain(
+      'Made directory: new/etc (mode=drwxr-xr-x)',
+    );
+    expect(patched('new')).toEqual(wanted);
+    expect(readFileSync(at('new/var/lib/patched-image'), 'utf8')).toBe('base/owned\n');
+    expect(readdirSync(at('new'))).not.toContain('.subd');
+    expect(await told(['patch-directory', 'base/owned', 'new'])).toEqual(['Deleted: new/var']);
+  });
+  test('where directories are in the way, and links are all that is new', async () => {
+    rmSync(at('new/etc/hostname'));
+    mkdirSync(at('new/etc/hostname/deep'), { recursive: true });
+    rmSync(at('new/usr/bin/app-copy'));
+    linkSync(at('new/usr/bin/app'), at('new/usr/bin/app-copy'));
+    const lines = await told(['patch-directory', 'base/owned', 'new/']);
+    expect(lines.map((line) => line.replace(/from: .*/, 'from: HASH'))).toEqual([
+      'Deleted: new/var',
+      'Made inode: new/etc/hostname from: HASH',
+      'Made inode: new/usr/bin/app-copy from: HASH',
+    ]);
+    expect(patched('new')).toEqual(wanted);
+    await succeed('add', 'base/linked', 'new', '', '');
+    rmSync(at('new/odd/hard'), { force: true });
+    linkSync(at('new/etc/passwd'), at('new/odd/hard'));
+    await succeed('add', 'base/linked2', 'new', '', '');
+    rmSync(at('new/odd/hard'));
+    expect(await told(['patch-directory', 'base/linked2', 'new'])).toEqual([
+      'Linked: new/odd/hard => new/etc/passwd',
+    ]);
+  });
+  test('with contents that are there already', async () => {
+    renameSync(at('new/usr/bin/app'), at('new/usr/moved'));
+    rmSync(at('new/usr/bin/app-copy'));
+    const lines = await told(['-logDebugLevel=0', 'patch-directory', 'base/owned', 'new']);
+    expect(lines).toContain('fetching 0 objects');
+    expect(lines).toContain('Deleted: new/usr/moved');
+    expect(patched('new')).toEqual(wanted);
+  });
+  test('but for what the filter leaves alone', async () => {
+    mkdirSync(at('new/var/log/kept'), { recursive: true });
+    writeFileSync(at('new/var/log/kept/file'), 'kept');
+    writeFileSync(at('new/var/gone'), 'gone');
+    expect(await told(['patch-directory', 'base/owned', 'new'])).toEqual([
+      'Deleted: new/var, but what the filter leaves alone',
+    ]);
+    expect(describeTree(at('new/var')).map((line) => line.split(' ')[0])).toEqual([
+      '',
+      '/lib',
+      '/lib/patched-image',
+      '/log',
+      '/log/kept',
+      '/log/kept/file',
+    ]);
+  });
+  test('files hidden by a mount count, those of the mount do not', async () => {
+    const script = `mount -t tmpfs none new/usr && mkdir -p new/usr/mounted && "$@" && ls new/usr`;
+    const args = command(['patch-directory', 'base/owned', 'new']);
+    const wrapped = ['unshare', '-m', '--propagation', 'private', 'sh', '-ec', script, 'sh', ...args];
+    writeFileSync(at('new/usr/hidden'), 'hidden');
+    const result = await runProgram(wrapped, environment);
+    expect(result).toMatchObject({ status: 0, stdout: 'mounted\n' });
+    expect(result.stderr).toContain('Deleted: new/usr/hidden\n');
+    expect(patched('new')).toEqual(wanted);
+  });
+
+  describe('what is refused changes nothing', () => {
+    const unchanged = async (args: string[], message: string) => {
+      const before = describeTree(at('new'));
+      await fail(args, `Error patching directory: ${message}`);
+      expect(describeTree(at('new'))).toEqual(before);
+    };
+    test('mistakes', async () => {
+      await unchanged(['patch-directory', 'base/none', 'new'], 'base/none: not found');
+      await unchanged(
+        ['patch-directory', 'base/owned', 'none'],
+        'unable to bind mount none to PLACE: no such file or directory',
+      );
+    });
+    test('a file in place of a directory where the filter leaves something alone', async () => {
+      rmSync(at('new/sticky'), { recursive: true });
+      mkdirSync(at('flat'));
+      writeFileSync(at('flat/sticky'), 'a file');
+      mkdirSync(at('new/sticky'));
+      writeFileSync(at('new/sticky/kept'), 'kept');
+      await succeed('-requiredPaths=/sticky:f', 'add', 'base/flat', 'flat', 'filter-sticky', '');
+      await unchanged(
+        ['patch-directory', 'base/flat', 'new'],
+        '/sticky: is no directory in the image, and the filter leaves /sticky/kept alone',
+      );
+    });
+    test('an agent directory that leads elsewhere', async () => {
+      mkdirSync(at('elsewhere'));
+      symlinkSync(at('elsewhere'), at('new/.subd'));
+      await unchanged(['patch-directory', 'base/owned', 'new'], '/.subd is not a directory');
+      expect(readdirSync(at('elsewhere'))).toEqual([]);
+      rmSync(at('new/.subd'));
+    });
+    test('an image whose objects are not all there', async () => {
+      const hash = new Bun.CryptoHasher('sha512').update('contents that only this image has').digest('hex');
+      rmSync(join(server.directory, 'objects', hash.slice(0, 2), hash.slice(2, 4), hash.slice(4)));
+      await unchanged(['patch-directory', 'base/only', 'new'], 'unexpected EOF');
+    });
+  });
+
+  test('files that are immutable', async () => {
+    if (!canFreeze()) return;
+    for (const name of ['etc/hostname', 'etc/passwd']) writeFileSync(at('new', name), 'frozen');
+    Bun.spawnSync(['chattr', '+i', at('new/etc/hostname'), at('new/etc/passwd')]);
+    const result = await runProgram(command(['patch-directory', 'base/owned', 'new']), {
+      ...environment,
+      env: { ...environment.env, PATH: '/none' },
+    });
+    expect(result.status).toBe(1);
+    expect(result.stderr.split('\n').slice(-2)).toEqual([
+      'Error patching directory: 2 changes could not be made, all others were',
+      '',
+    ]);
+    expect(result.stderr).toMatch(
+      /^rename new\/.subd\/imagetool\/\d+ new\/etc\/passwd: operation not permitted$/m,
+    );
+    await told(['patch-directory', 'base/owned', 'new']);
+    expect(patched('new')).toEqual(wanted);
   });
 });

@@ -16,6 +16,7 @@ import {
   MISTAKES,
   makeFixtures,
   ORIGINAL_STEPS,
+  PATCH_STEPS,
   SERVER_DIFFERENCES,
   STEPS,
   type Step,
@@ -46,6 +47,12 @@ const ports = new Map<string, number>();
 const withPorts = (word: string) =>
   word.replace(/=([A-Z]+)$/, (all, name) => (ports.has(name) ? `=${ports.get(name)}` : all));
 
+/** The original names its temporary place for the directory, and tells of copies within it. */
+const patchLines = (text: string, directory: string) =>
+  text
+    .replace(/^(Copied|Hardlinked).*\n/gm, '')
+    .replace(/^(?:Made|Deleted|Changed|Linked).*$/gm, (line) => line.replaceAll('TEMPORARY', directory));
+
 class Pair {
   constructor(
     readonly tool: Side,
@@ -68,10 +75,13 @@ class Pair {
       ],
       { cwd: this.directory, env: { TZ: 'UTC', HOME: this.directory, ...step.env } },
     );
+    const told = step.line.includes('patch-directory')
+      ? patchLines(this.neutral(stderr), step.line.at(-1) as string)
+      : this.neutral(stderr);
     return {
       status,
       stdout: this.neutral(step.sorted ? sortedLines(stdout) : stdout),
-      stderr: step.sorted ? sortedLines(this.neutral(stderr)) : this.neutral(stderr),
+      stderr: step.sorted ? sortedLines(told) : told,
       made: step.makes === undefined ? undefined : this.made(step.makes),
     };
   }
@@ -194,6 +204,10 @@ describePeers('the same command lines', () => {
 
   describe('commands of the original alone', () => {
     for (const step of ORIGINAL_STEPS) test(unique(step), () => sameAtBoth(step));
+  });
+
+  describe('directories made equal to images', () => {
+    for (const step of PATCH_STEPS) test(unique(step), () => sameEverywhere(step));
   });
 
   describe('filtered files', () => {

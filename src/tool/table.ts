@@ -29,6 +29,7 @@ import { matchTriggers } from './commands/match-triggers.ts';
 import { mergeFilters } from './commands/merge-filters.ts';
 import { mergeTriggers } from './commands/merge-triggers.ts';
 import { mkdir } from './commands/mkdir.ts';
+import { patchDirectory } from './commands/patch-directory.ts';
 import { purge } from './commands/purge.ts';
 import { releaseDeletions } from './commands/release-deletions.ts';
 import { replicationStatus } from './commands/replication-status.ts';
@@ -74,6 +75,7 @@ export const COMMANDS: readonly Command[] = [
   mergeFilters,
   mergeTriggers,
   mkdir,
+  patchDirectory,
   purge,
   releaseDeletions,
   replicationStatus,
