@@ -185,6 +185,10 @@ asRoot('a directory becomes equal to an image', () => {
   const patched = (name: string) =>
     describeTree(at(name), (path) => path === '/var').filter((line) => !line.startsWith('/odd/'));
   let wanted: string[] = [];
+  const freeze = (flag: string) =>
+    Bun.spawnSync(['chattr', flag, at('new/etc/hostname'), at('new/etc/passwd')]);
+  // What is still frozen could not be removed.
+  afterAll(() => void freeze('-i'));
   const canFreeze = () => {
     writeFileSync(at('probe'), '');
     return ['+i', '-i'].every((flag) => Bun.spawnSync(['chattr', flag, at('probe')]).success);
@@ -317,7 +321,7 @@ asRoot('a directory becomes equal to an image', () => {
   test('files that are immutable', async () => {
     if (!canFreeze()) return;
     for (const name of ['etc/hostname', 'etc/passwd']) writeFileSync(at('new', name), 'frozen');
-    Bun.spawnSync(['chattr', '+i', at('new/etc/hostname'), at('new/etc/passwd')]);
+    freeze('+i');
     const result = await runProgram(command(['patch-directory', 'base/owned', 'new']), {
       ...environment,
       env: { ...environment.env, PATH: '/none' },

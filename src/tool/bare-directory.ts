@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ImageServerError } from '../errors.ts';
 import type { Context } from './command.ts';
-import { systemError } from './errors.ts';
+import { systemError, toolError } from './errors.ts';
 import { bindMount, unmount, unshareMounts } from './system-calls.ts';
 
 /**
@@ -23,6 +23,10 @@ export async function withBareDirectory<T>(
     const leave = context.cleanUp(() => unmount(Buffer.from(root)));
     try {
       return await work(root);
+    } catch (thrown) {
+      // Nobody has heard of that place.
+      const { code, message } = toolError(thrown);
+      throw new ImageServerError(code, message.replaceAll(root, directory), { cause: thrown });
     } finally {
       leave();
     }

@@ -30,7 +30,7 @@ const MEDIUM = 8 * 1024 * 1024;
 const shared = Buffer.allocUnsafeSlow(SMALL);
 
 function changed(file: string | Buffer): ImageServerError {
-  return new ImageServerError('CONFLICT', `${file}: file changed while it was being added`);
+  return new ImageServerError('CONFLICT', `${file}: file changed while it was read`);
 }
 
 function stampOf(fd: number): Stamp {

@@ -64,7 +64,9 @@ class Scanner {
   }
 
   #entry(real: Buffer, path: string): bigint | undefined {
-    const stat = lstatSync(real, { bigint: true });
+    const stat = lstatSync(real, { bigint: true, throwIfNoEntry: false });
+    // On a running machine files come and go.
+    if (!stat) return undefined;
     const type = Number(stat.mode) & S_IFMT;
     if (type === S_IFSOCK || stat.dev !== this.device) return undefined;
     const number = stat.ino;

@@ -10,16 +10,25 @@ export interface FoundFile {
   readonly stat: BigIntStats;
 }
 
+/** On a running machine files come and go: a directory that has gone has nothing in it. */
+function namesIn(directory: Buffer, mayBeGone: boolean): Buffer[] {
+  try {
+    return readdirSync(directory, { encoding: 'buffer' });
+  } catch (error) {
+    if (mayBeGone && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** Depth first, names in the order of their bytes; without what `skip` says and all below it. */
 export function* walkDirectory(
   directory: Buffer,
   skip: (file: FoundFile) => boolean = () => false,
   path = '',
 ): Generator<FoundFile> {
-  for (const name of readdirSync(directory, { encoding: 'buffer' }).sort(Buffer.compare)) {
+  for (const name of namesIn(directory, path !== '').sort(Buffer.compare)) {
     const real = Buffer.concat([directory, Buffer.from('/'), name]);
     const stat = lstatSync(real, { bigint: true, throwIfNoEntry: false });
-    // On a running machine files come and go.
     if (!stat) continue;
     const file: FoundFile = { path: `${path}/${decodeText(name)}`, real, stat };
     if (skip(file)) continue;
