@@ -2,7 +2,7 @@
  * The start of the image store: a walk over IMAGE_DIR finds every image, those the index knows are there at once, the
  * others are read one by one in the background. Nothing found can stop it.
  */
-import { type BigIntStats, lstatSync } from 'node:fs';
+import { accessSync, type BigIntStats, constants, lstatSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { checkDirectoryName, checkImageName } from '../image/names.ts';
 import { type ImageSummary, scanImage } from '../wire/encoded-image.ts';
@@ -204,9 +204,11 @@ export class ImageLoader {
     if (row?.stamp !== stampOf(stat)) return undefined;
     let record: ImageRecord;
     try {
+      // One that may not be read any more is told so when it is read.
+      accessSync(this.#store.pathOf(path), constants.R_OK);
       record = recordOf(row);
     } catch {
-      return undefined; // Written by something else: read from the file instead.
+      return undefined; // Or written by something else: read from the file instead.
     }
     if (!objects.table.means(record.slots, row.fingerprint)) return undefined;
     this.#rows.delete(path);
