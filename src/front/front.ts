@@ -5,7 +5,7 @@
  */
 import { type Identity, INSECURE, STRANGER } from '../access/identity.ts';
 import type { TlsServer } from '../access/tls.ts';
-import { arrivals } from '../shared-turns.ts';
+import { arrivals, SharedTurns } from '../shared-turns.ts';
 import { Deadlines } from '../srpc/deadlines.ts';
 import { LogThrottle } from '../srpc/log-throttle.ts';
 import { Stopping } from '../srpc/stopping.ts';
@@ -30,7 +30,6 @@ import {
 } from './handshake.ts';
 import { DEFAULT_HTTP_LIMITS, serveHttp } from './http-connection.ts';
 import { peerNetwork } from './peer-network.ts';
-import { Turns } from './turns.ts';
 
 const KEEP_ALIVE_MS = 300_000;
 /** So many connections that have not said what they are may begin without waiting for their turn. */
@@ -65,7 +64,7 @@ class PortFront {
   readonly #stopping = new Stopping();
   readonly #refusals: LogThrottle;
   readonly #dropped: LogThrottle;
-  readonly #handshakes = new Turns();
+  readonly #handshakes = new SharedTurns();
   #emptied: (() => void) | undefined;
   #srpc = 0;
   #http = 0;
