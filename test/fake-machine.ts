@@ -28,6 +28,7 @@ interface Call {
   line(): Promise<string>;
   send<S extends Schema>(schema: S, value: ValueOf<S>, encoder?: GobEncoder): void;
   write(data: string | Uint8Array): void;
+  hangUp(): void;
 }
 type Methods = Readonly<Record<string, (call: Call) => Promise<void>>>;
 
@@ -53,6 +54,7 @@ async function serve(socket: Socket, methods: Methods): Promise<void> {
       line: async () => (await reader.readLine(LINE)) ?? '',
       send: (schema, value, encoder = new GobEncoder()) => void socket.write(encoder.encode(schema, value)),
       write: (data) => void socket.write(data),
+      hangUp: () => void socket.end(),
     });
   }
 }
@@ -78,6 +80,8 @@ async function startPeer(methods: Methods): Promise<FakePeer> {
 export interface FakeSub extends FakePeer {
   /** What polls answer; undefined: the agent is still scanning. */
   tree: FileSystem | undefined;
+  /** Nobody may see the tree. */
+  secret: boolean;
   /** Paths that were asked for. */
   readonly asked: string[];
 }
@@ -85,12 +89,13 @@ export interface FakeSub extends FakePeer {
 /** The agent of a machine whose files are those of a directory; the tree is that of now. */
 export async function startFakeSub(directory: string): Promise<FakeSub> {
   const asked: string[] = [];
-  const state: { tree: FileSystem | undefined } = { tree: await scanDirectory(directory) };
+  const state: Pick<FakeSub, 'tree' | 'secret'> = { tree: await scanDirectory(directory), secret: false };
   const peer = await startPeer({
-    async 'Subd.Poll'({ receive, send, write }) {
+    async 'Subd.Poll'({ receive, send, write, hangUp }) {
       await receive(PollRequest);
       write('\n');
-      const { tree } = state;
+      const { tree, secret } = state;
+      if (secret) return hangUp();
       send(PollResponse, { FileSystemFollows: tree !== undefined });
       if (!tree) return;
       const inodes = tree.InodeTable ?? new Map();

@@ -115,6 +115,14 @@ describe('a running machine', () => {
     await succeed('-deleteFilter=filter', 'adds', 'base/odd', `127.0.0.1:${odd.port}`, '', '');
     rmSync(at('machine/odd/a\nb'));
   });
+  test('that shows its tree to others only', async () => {
+    sub.secret = true;
+    await fail(
+      ['show', `s:${machine()}`],
+      'Error showing image: EOF (does the certificate allow Subd.Poll?)',
+    );
+    sub.secret = false;
+  });
   test('that is still scanning, or away', async () => {
     const away = await startFakeSub(at('machine'));
     const name = `127.0.0.1:${away.port}`;

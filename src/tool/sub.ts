@@ -41,7 +41,9 @@ export async function pollSub(context: Context, name: string): Promise<FileSyste
     await channel.flush();
     const refusal = await channel.readLine();
     if (refusal !== '') throw new ImageServerError('INVALID_REQUEST', refusal);
-    const reply = present(await channel.receive(PollResponse));
+    const reply = await channel.receive(PollResponse);
+    // The agent hangs up on those who may only ask how it is.
+    if (!reply) throw new ImageServerError('UNAVAILABLE', 'EOF (does the certificate allow Subd.Poll?)');
     // Later polls have it: the agent has not finished its first scan.
     if (!reply.FileSystemFollows) throw new ImageServerError('UNAVAILABLE', 'no poll data');
     return await receiveTree(client, channel);
