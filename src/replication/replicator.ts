@@ -4,6 +4,7 @@
  */
 import { Cron } from 'croner';
 import { asImageServerError, errorLine, ImageServerError } from '../errors.ts';
+import { compareVersions } from '../image/version-order.ts';
 import type { ReplicationControl, ReplicationStatus } from '../methods/services.ts';
 import type { ImageStore, ObjectStore } from '../store/types.ts';
 import { reconnectMs } from './backoff.ts';
@@ -206,7 +207,7 @@ class MasterReplicator implements Replicator {
       lagMs: Math.max(0, lagMs),
       queue: this.#session?.queue.size ?? 0,
       failing: this.#session?.queue.failures() ?? this.#lastFailures,
-      heldDeletions: this.#held.list(),
+      heldDeletions: this.#held.list().sort((a, b) => compareVersions(a.name, b.name)),
       clockSkewMs: this.#skewMs,
       clockSkewWarning: this.#skewWarning,
       lastError: this.#lastError?.text,
