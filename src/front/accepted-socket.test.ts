@@ -204,6 +204,27 @@ test('a peer that resets', async () => {
   expect(near.destroyed).toBe(true);
 });
 
+test('peers that have gone before they are accepted are not told of', async () => {
+  const addresses: string[] = [];
+  const last = Promise.withResolvers<void>();
+  const { port } = listen((socket) => {
+    addresses.push(socket.remoteAddress);
+    socket.on('data', () => last.resolve());
+  });
+  // This process accepts nothing until the other has ended.
+  const script = `
+    const { connect } = require('node:net');
+    let left = 20;
+    for (let i = 0; i < 20; i++) {
+      const socket = connect(${port}, '127.0.0.1', () => socket.resetAndDestroy());
+      socket.on('close', () => --left || process.exit(0));
+    }`;
+  expect(Bun.spawnSync([process.execPath, '-e', script], { timeout: 10_000 }).exitCode).toBe(0);
+  dial(port).write('somebody who stays');
+  await last.promise;
+  expect(addresses).toEqual(['127.0.0.1']);
+});
+
 test('a peer that says all and closes at once is heard, also by somebody who paused', async () => {
   const { near, far } = await pair();
   near.on('data', () => near.pause());

@@ -336,8 +336,14 @@ function listen(host: string, port: number, onSocket: (socket: AcceptedSocket) =
     socket: {
       ...PLAIN,
       open(socket) {
-        const accepted = new AcceptedSocket(socket, socket.remoteAddress);
+        // Not there if the peer has gone before it was accepted.
+        const { remoteAddress } = socket as { readonly remoteAddress?: string };
+        const accepted = new AcceptedSocket(socket, remoteAddress ?? '');
         socket.data = accepted;
+        if (remoteAddress === undefined) {
+          accepted.destroy();
+          return;
+        }
         socket.setNoDelay(true);
         try {
           onSocket(accepted);
