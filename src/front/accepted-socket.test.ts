@@ -256,15 +256,24 @@ test('what came between the first bytes and the handshake belongs to it', async 
   for (const chunk of ['b', 'c']) AcceptedSocket.handlers(false).data?.(handle as never, Buffer.from(chunk));
   const shaking = socket.startTls({} as never, Buffer.from('a'), 1000);
   socket.destroy();
-  expect(shaking).rejects.toThrow('closed the connection during the TLS handshake');
+  await expect(shaking).rejects.toThrow('closed the connection during the TLS handshake');
   expect(given).toEqual(['abc']);
+});
+
+test('TLS that cannot be had closes the connection', async () => {
+  const { near, far } = await pair();
+  near.on('error', () => undefined);
+  const parameters = { secureContext: 'none', requestCert: true, rejectUnauthorized: false } as never;
+  await expect(near.startTls(parameters, new Uint8Array(0), 5000)).rejects.toThrow();
+  expect(near.destroyed).toBe(true);
+  await rest(far);
 });
 
 test('TLS on a connection that has gone', async () => {
   const { near } = await pair();
   near.destroy();
   tls ??= await makeTlsServer(() => undefined);
-  expect(near.startTls(tls.parameters(), new Uint8Array(0), 100)).rejects.toThrow('closed');
+  await expect(near.startTls(tls.parameters(), new Uint8Array(0), 100)).rejects.toThrow('closed');
 });
 
 test('ports that cannot be had', async () => {

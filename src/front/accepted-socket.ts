@@ -224,13 +224,17 @@ export class AcceptedSocket extends EventEmitter implements PeerSocket {
       timeoutMs,
     );
     this.#secure = true;
-    handle.upgradeTLS({
-      data: this,
-      socket: SECURE,
-      isServer: true,
-      tls,
-      ...(initialData.length > 0 ? { initialData } : {}),
-    });
+    try {
+      handle.upgradeTLS({
+        data: this,
+        socket: SECURE,
+        isServer: true,
+        tls,
+        ...(initialData.length > 0 ? { initialData } : {}),
+      });
+    } catch (error) {
+      this.destroy(error as Error);
+    }
     return shaking.promise.finally(() => {
       clearTimeout(deadline);
       this.#shaking = undefined;
