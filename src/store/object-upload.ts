@@ -4,6 +4,7 @@
  */
 import { openSync } from 'node:fs';
 import { ImageServerError } from '../errors.ts';
+import { sha512Hex } from '../sha512.ts';
 import { BIG_FILE, closeFile, errno, isUnreadable } from './disk.ts';
 import { commitObjects } from './object-commit.ts';
 import { HASH_BYTES, hashBytes } from './object-hash.ts';
@@ -170,7 +171,7 @@ export class DirectoryUpload implements ObjectUpload {
 
   #putSmall(source: ObjectSource, bytes: Uint8Array): PutResult | Promise<PutResult> {
     const { disk } = this.#store.options;
-    const hash = Bun.SHA512.hash(bytes, 'hex');
+    const hash = sha512Hex(bytes);
     checkExpected(hash, source.expected);
     if (this.#staged.has(hash)) return { hash, added: false };
     const slot = this.#store.locateForUpload(hashBytes(hash));

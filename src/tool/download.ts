@@ -1,5 +1,6 @@
 /** Downloads of objects: many in one call, each verified against its hash. */
 import { ImageServerError } from '../errors.ts';
+import { sha512Hex } from '../sha512.ts';
 import type { ClientChannel, SrpcClient } from '../srpc/client.ts';
 import { SLICE, streamHash } from '../store/stream-hash.ts';
 import { GetObjectsRequest, GetObjectsResponse } from '../wire/messages/objectserver.ts';
@@ -144,7 +145,7 @@ function receive(
   if (size > SMALL && size <= MEDIUM) return receiveMedium(channel, object, sinkFor, onBytes, checks);
   if (size > MEDIUM) return receiveBig(channel, object, sinkFor(), onBytes);
   const hand = (bytes: Uint8Array): void | Promise<void> => {
-    if (Bun.SHA512.hash(bytes, 'hex') !== hash) throw corrupt(hash, 'came with other contents');
+    if (sha512Hex(bytes) !== hash) throw corrupt(hash, 'came with other contents');
     onBytes(size);
     return handOver(bytes, sinkFor());
   };

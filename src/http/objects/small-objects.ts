@@ -3,6 +3,7 @@
  * rest of an answer. Only what has its hash is kept, and whoever takes it from here asks the store first whether it is
  * still there.
  */
+import { sha512Hex } from '../../sha512.ts';
 import type { Hash } from '../../store/types.ts';
 
 /** Larger ones cost their bytes, not their files. */
@@ -24,7 +25,7 @@ export class SmallObjects {
   /** Keeps a copy; those that came first make room. */
   keep(hash: Hash, bytes: Uint8Array<ArrayBuffer>): void {
     if (bytes.length > MAX_OBJECT || this.#kept.has(hash)) return;
-    if (Bun.SHA512.hash(bytes, 'hex') !== hash) return;
+    if (sha512Hex(bytes) !== hash) return;
     this.#kept.set(hash, bytes.slice());
     this.#bytes += bytes.length + OVERHEAD;
     for (const [first, { length }] of this.#kept) {
