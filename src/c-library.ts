@@ -19,3 +19,10 @@ export function openCLibrary<Fns extends Record<string, FFIFunction>>(functions:
   }
   return undefined;
 }
+
+/** The name of the C library, for a thread that opens it itself, if it has these functions. */
+export function cLibraryWith(functions: Record<string, FFIFunction>): string | undefined {
+  const library = openCLibrary(functions);
+  library?.close();
+  return library?.name;
+}

@@ -15,12 +15,18 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  GetReplicationStatusRequest,
-  GetReplicationStatusResponse,
-} from '../src/wire/messages/extensions.ts';
 import { timeFromMillis } from '../src/wire/time.ts';
-import { converged, Dice, freePort, Node, picture, sha512, until, upload } from './replication-lab.ts';
+import {
+  converged,
+  Dice,
+  freePort,
+  Node,
+  picture,
+  sha512,
+  statusOf,
+  until,
+  upload,
+} from './replication-lab.ts';
 import { startServer } from './server.ts';
 
 const MIB = 1024 * 1024;
@@ -58,15 +64,6 @@ async function on(disk: string, args: readonly string[]): Promise<Node> {
   await node.start();
   return node;
 }
-const statusOf = (node: Node) =>
-  node.with((client) =>
-    client.call(
-      'ImageServer.GetReplicationStatus',
-      GetReplicationStatusRequest,
-      GetReplicationStatusResponse,
-      {},
-    ),
-  );
 
 /** Everything that is left. */
 function fill(disk: string): void {

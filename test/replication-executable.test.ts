@@ -2,13 +2,9 @@
 import { afterEach, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  GetReplicationStatusRequest,
-  GetReplicationStatusResponse,
-} from '../src/wire/messages/extensions.ts';
 import { Operation } from '../src/wire/messages/imageserver.ts';
 import { timeFromMillis } from '../src/wire/time.ts';
-import { converged, Dice, listing, Node, picture, sha512, until, Wire } from './replication-lab.ts';
+import { converged, Dice, listing, Node, picture, sha512, statusOf, until, Wire } from './replication-lab.ts';
 import { UpdateListener } from './update-listener.ts';
 
 const nodes: Node[] = [];
@@ -35,15 +31,6 @@ async function listenTo(node: Node): Promise<UpdateListener> {
   listeners.push(listener);
   return listener;
 }
-const statusOf = (node: Node) =>
-  node.with((client) =>
-    client.call(
-      'ImageServer.GetReplicationStatus',
-      GetReplicationStatusRequest,
-      GetReplicationStatusResponse,
-      {},
-    ),
-  );
 const page = async (node: Node, path: string) => {
   const response = await fetch(`http://127.0.0.1:${node.port}${path}`);
   return { status: response.status, text: await response.text() };

@@ -5,6 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectSrpc, type SrpcClient } from '../src/srpc/client.ts';
 import type { ClientKeyPair } from '../src/srpc/dial.ts';
+import {
+  GetReplicationStatusRequest,
+  GetReplicationStatusResponse,
+} from '../src/wire/messages/extensions.ts';
 import { Directory, type Image } from '../src/wire/messages/image.ts';
 import {
   AddImageRequest,
@@ -587,4 +591,16 @@ export class Dice {
     for (let i = 0; i < length; i++) bytes[i] = this.below(256);
     return bytes;
   }
+}
+
+/** How a replica of ours sees its master. */
+export function statusOf(replica: Node) {
+  return replica.with((client) =>
+    client.call(
+      'ImageServer.GetReplicationStatus',
+      GetReplicationStatusRequest,
+      GetReplicationStatusResponse,
+      {},
+    ),
+  );
 }

@@ -4,8 +4,6 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { MOST_PENDING } from '../src/replication/inject-objects.ts';
 import {
-  GetReplicationStatusRequest,
-  GetReplicationStatusResponse,
   ReleaseHeldDeletionsRequest,
   ReleaseHeldDeletionsResponse,
 } from '../src/wire/messages/extensions.ts';
@@ -20,6 +18,7 @@ import {
   Node,
   picture,
   sha512,
+  statusOf,
   until,
   upload,
   Wire,
@@ -44,15 +43,6 @@ async function wireTo(node: Node): Promise<Wire> {
   return wire;
 }
 const text = (...contents: string[]) => contents.map((one) => Buffer.from(one));
-const statusOf = (node: Node) =>
-  node.with((client) =>
-    client.call(
-      'ImageServer.GetReplicationStatus',
-      GetReplicationStatusRequest,
-      GetReplicationStatusResponse,
-      {},
-    ),
-  );
 const objectPath = (node: Node, data: Uint8Array) => {
   const hash = sha512(data);
   return join(node.objectDirectory, hash.slice(0, 2), hash.slice(2, 4), hash.slice(4));

@@ -1,22 +1,18 @@
 /** For load balancers and service managers: is the process alive, and should it get traffic? */
 import { Elysia } from 'elysia';
 import type { HttpDeps } from './deps.ts';
+import { answerHeaders } from './entrance.ts';
 import { describe, TEXT } from './openapi/operation.ts';
+import type { RequestState } from './request-state.ts';
 
 const TYPE = 'text/plain; charset=utf-8';
 const ALIVE = 'OK\n';
 
+const HEADERS = { 'content-type': TYPE, 'content-length': '3' };
+
 /** The answer of /healthz as it leaves, with what all answers carry. */
-export function alive(id: string): Response {
-  return new Response(ALIVE, {
-    headers: {
-      'content-type': TYPE,
-      'content-length': '3',
-      'x-request-id': id,
-      'x-content-type-options': 'nosniff',
-      'cross-origin-resource-policy': 'same-origin',
-    },
-  });
+export function alive(state: RequestState): Response {
+  return new Response(ALIVE, { headers: { ...HEADERS, ...answerHeaders(state) } });
 }
 
 export function health(deps: HttpDeps) {
@@ -24,7 +20,7 @@ export function health(deps: HttpDeps) {
     .get(
       '/healthz',
       // GET is answered before the router is asked; this is what HEAD is made of.
-      () => new Response(ALIVE, { headers: { 'content-type': TYPE, 'content-length': '3' } }),
+      () => new Response(ALIVE, { headers: HEADERS }),
       {
         detail: describe({
           tag: 'Health',

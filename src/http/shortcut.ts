@@ -13,7 +13,7 @@ const OBJECTS = '/objects/';
 export function shortcut(deps: HttpDeps, small?: SmallObjects): Shortcut {
   const { objects } = deps.services;
   return (request, path, state) => {
-    if (path === '/healthz') return alive(state.id);
+    if (path === '/healthz') return alive(state);
     if (path.length !== OBJECTS.length + HASH_DIGITS || !path.startsWith(OBJECTS)) return undefined;
     authorize(deps, request, 'ObjectServer.GetObjects');
     const hash = parseHash(path.slice(OBJECTS.length));

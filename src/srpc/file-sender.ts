@@ -7,6 +7,7 @@ import { FFIType } from 'bun:ffi';
 import { closeSync } from 'node:fs';
 import { openCLibrary } from '../c-library.ts';
 import { ImageServerError } from '../errors.ts';
+import { workerUrl } from '../text-worker.ts';
 import type { PeerSocket } from './peer-socket.ts';
 import threadSource from './send-thread.js' with { type: 'text' };
 import { descriptorOf } from './sendfile.ts';
@@ -36,8 +37,7 @@ function load() {
 /** Without it files go the ordinary way. */
 const system = load();
 
-// As text: a worker from a file would need an entry of its own in the compiled executable.
-const SOURCE = URL.createObjectURL(new Blob([threadSource], { type: 'application/javascript' }));
+const SOURCE = workerUrl(threadSource);
 
 interface Sending {
   progress(): void;

@@ -1,12 +1,13 @@
 import { expect, test } from 'bun:test';
 import { sha512Hex, sha512Pointers } from '../sha512.ts';
+import { workerUrl } from '../text-worker.ts';
 import threadSource from './hash-thread.js' with { type: 'text' };
 
 test.each([
   ["the runtime's code", undefined],
   ["the system library's, where there is one", sha512Pointers()],
 ])('slices in shared memory, one content after the other: %s', async (_name, pointers) => {
-  const source = URL.createObjectURL(new Blob([threadSource], { type: 'application/javascript' }));
+  const source = workerUrl(threadSource);
   const thread = new Worker(source);
   try {
     const told: string[] = [];

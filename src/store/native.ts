@@ -3,7 +3,8 @@
  * flock(2). Where the library cannot be loaded both say so and the callers do without.
  */
 import { FFIType } from 'bun:ffi';
-import { openCLibrary } from '../c-library.ts';
+import { cLibraryWith, openCLibrary } from '../c-library.ts';
+import { workerUrl } from '../text-worker.ts';
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -19,14 +20,6 @@ export function lockFile(fd: number): boolean | undefined {
   return taken;
 }
 
-/** The name of the library that has syncfs. */
-function syncLibrary(): string | undefined {
-  const library = openCLibrary({ syncfs: { args: [FFIType.i32], returns: FFIType.i32 } });
-  library?.close();
-  return library?.name;
-}
-
-// The source travels as text: a worker from a file would need an entry of its own in the compiled executable.
 const WORKER_SOURCE = `
 import { dlopen, FFIType } from 'bun:ffi';
 const library = dlopen(LIBRARY, { syncfs: { args: [FFIType.i32], returns: FFIType.i32 } });
@@ -47,7 +40,7 @@ class SyncWorker {
 
   constructor(library: string) {
     const source = WORKER_SOURCE.replace('LIBRARY', JSON.stringify(library));
-    this.#worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'application/javascript' })));
+    this.#worker = new Worker(workerUrl(source));
     this.#worker.unref();
     this.#worker.onmessage = ({ data: [id, result] }: MessageEvent<[number, number]>) => {
       this.#answered = true;
@@ -88,7 +81,8 @@ let library: string | null | undefined;
 
 /** Makes everything on the file system of `fd` durable. False if this machine cannot; rejects if the disk failed. */
 export async function syncFileSystem(fd: number): Promise<boolean> {
-  if (library === undefined) library = syncLibrary() ?? null;
+  if (library === undefined)
+    library = cLibraryWith({ syncfs: { args: [FFIType.i32], returns: FFIType.i32 } }) ?? null;
   if (library === null) return false;
   worker ??= new SyncWorker(library);
   return worker.sync(fd);

@@ -4,7 +4,8 @@
  */
 import { FFIType } from 'bun:ffi';
 import { constants } from 'node:fs';
-import { openCLibrary } from '../c-library.ts';
+import { cLibraryWith } from '../c-library.ts';
+import { workerUrl } from '../text-worker.ts';
 import threadSource from './list-thread.js' with { type: 'text' };
 
 /** What is listed ahead, in pieces of 4096 files: 10 MiB. */
@@ -25,21 +26,18 @@ export interface Listed {
   readonly unread: readonly string[];
 }
 
-// As text: a worker from a file would need an entry of its own in the compiled executable.
-const SOURCE = new Blob([threadSource], { type: 'application/javascript' });
+const SOURCE = workerUrl(threadSource);
 
 /** The name of the library that has what the thread needs. */
 function listingLibrary(): string | undefined {
   if (process.platform !== 'linux') return undefined;
-  const library = openCLibrary({
+  return cLibraryWith({
     getdents64: { args: [FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i64_fast },
     statx: {
       args: [FFIType.i32, FFIType.ptr, FFIType.i32, FFIType.u32, FFIType.ptr],
       returns: FFIType.i32,
     },
   });
-  library?.close();
-  return library?.name;
 }
 
 export class ObjectList {
@@ -59,7 +57,7 @@ export class ObjectList {
       this.#alone = firsts;
       return;
     }
-    const worker = new Worker(URL.createObjectURL(SOURCE));
+    const worker = new Worker(SOURCE);
     this.#worker = worker;
     worker.onmessage = ({ data }: MessageEvent<Listed | null | 'ended'>) => {
       if (data === 'ended') this.#over();

@@ -3,6 +3,7 @@
  * directories does, which would hold up everybody.
  */
 import { ImageServerError } from '../errors.ts';
+import { workerUrl } from '../text-worker.ts';
 import threadSource from './place-thread.js' with { type: 'text' };
 
 export type Move = readonly [from: string, to: string];
@@ -19,8 +20,7 @@ export interface Renamed {
 /** A thread that has had nothing to do for so many milliseconds ends: it takes memory. */
 const IDLE_MS = 3_000;
 
-// As text: a worker from a file would need an entry of its own in the compiled executable.
-const SOURCE = URL.createObjectURL(new Blob([threadSource], { type: 'application/javascript' }));
+const SOURCE = workerUrl(threadSource);
 
 interface Answer extends Renamed {
   readonly id: number;

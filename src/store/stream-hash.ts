@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { ImageServerError } from '../errors.ts';
 import { makeSha512, sha512Pointers } from '../sha512.ts';
+import { workerUrl } from '../text-worker.ts';
 import threadSource from './hash-thread.js' with { type: 'text' };
 import type { Hash } from './types.ts';
 
@@ -27,8 +28,7 @@ const MAX_THREADS = Math.min(Math.max(availableParallelism() - 1, 1), 4);
 /** A thread that has had nothing to do for so many milliseconds ends: it takes memory. */
 const IDLE_MS = 10_000;
 
-// As text: a worker from a file would need an entry of its own in the compiled executable.
-const SOURCE = URL.createObjectURL(new Blob([threadSource], { type: 'application/javascript' }));
+const SOURCE = workerUrl(threadSource);
 
 class HashThread {
   readonly #shared = new SharedArrayBuffer(SLOTS * SLICE);
