@@ -15,7 +15,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { programCommand, runProgram, startServer, type TestServer } from './server.ts';
+import { expectationsOf, imagetoolCommand } from './imagetool.ts';
+import { runProgram, startServer, type TestServer } from './server.ts';
 import { canMount, describeTree, isRoot, makeTree } from './tool-tree.ts';
 
 // Each command is a process of its own.
@@ -25,13 +26,7 @@ const directory = mkdtempSync(join(tmpdir(), 'tool-directories-'));
 const at = (...parts: string[]) => join(directory, ...parts);
 let server: TestServer;
 
-const command = (args: readonly string[]) => [
-  ...programCommand('imagetool'),
-  '-certDirectory=',
-  '-imageServerHostname=127.0.0.1',
-  `-imageServerPortNum=${server.port}`,
-  ...args,
-];
+const command = (args: readonly string[]) => imagetoolCommand(server.port, args);
 const environment = { env: { TZ: 'UTC', HOME: directory, TMPDIR: at('tmp') }, cwd: directory };
 
 async function tool(...args: string[]) {
@@ -40,11 +35,7 @@ async function tool(...args: string[]) {
   expect(readdirSync(at('tmp'))).toEqual([]);
   return result;
 }
-async function succeed(...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await tool(...args);
-  expect({ args, status, stderr }).toEqual({ args, status: 0, stderr: '' });
-  return stdout;
-}
+const { succeed } = expectationsOf(tool);
 async function fail(args: string[], message: string, status = 1): Promise<void> {
   const { stderr, ...rest } = await tool(...args);
   const neutral = stderr.replace(/to \/\S+:/, 'to PLACE:');

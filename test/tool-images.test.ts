@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expectationsOf, imagetoolCommand } from './imagetool.ts';
 import { programCommand, runProgram, startServer, type TestServer } from './server.ts';
 import { describeTree, isRoot, makeTree } from './tool-tree.ts';
 
@@ -25,31 +26,12 @@ const at = (...parts: string[]) => join(directory, ...parts);
 
 /** Runs imagetool with time zone UTC and no certificates. */
 function tool(...args: string[]) {
-  return runProgram(
-    [
-      ...programCommand('imagetool'),
-      '-certDirectory=',
-      '-imageServerHostname=127.0.0.1',
-      `-imageServerPortNum=${server.port}`,
-      ...args,
-    ],
-    { env: { TZ: 'UTC', HOME: directory }, cwd: directory },
-  );
-}
-async function succeed(...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await tool(...args);
-  expect({ args, status, stderr }).toEqual({ args, status: 0, stderr: '' });
-  return stdout;
-}
-async function fail(args: string[], message: string): Promise<void> {
-  const { status, stdout, stderr } = await tool(...args);
-  expect({ args, status, stdout, stderr }).toEqual({
-    args,
-    status: 1,
-    stdout: '',
-    stderr: `${message}\n`,
+  return runProgram(imagetoolCommand(server.port, args), {
+    env: { TZ: 'UTC', HOME: directory },
+    cwd: directory,
   });
 }
+const { succeed, fail } = expectationsOf(tool);
 const added = (path: string) => path.startsWith('/var');
 
 beforeAll(async () => {

@@ -11,7 +11,8 @@ import {
   startFleetManager,
   startHypervisor,
 } from './fake-machine.ts';
-import { programCommand, runProgram, startServer, type TestServer } from './server.ts';
+import { expectationsOf, imagetoolCommand } from './imagetool.ts';
+import { runProgram, startServer, type TestServer } from './server.ts';
 import { makeTree } from './tool-tree.ts';
 
 // Each command is a process of its own.
@@ -25,25 +26,12 @@ let sub: FakeSub;
 let listing = '';
 
 function tool(...args: string[]) {
-  return runProgram(
-    [
-      ...programCommand('imagetool'),
-      '-certDirectory=',
-      '-imageServerHostname=127.0.0.1',
-      `-imageServerPortNum=${server.port}`,
-      ...args,
-    ],
-    { env: { TZ: 'UTC', HOME: directory }, cwd: directory },
-  );
+  return runProgram(imagetoolCommand(server.port, args), {
+    env: { TZ: 'UTC', HOME: directory },
+    cwd: directory,
+  });
 }
-async function succeed(...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await tool(...args);
-  expect({ args, status, stderr }).toEqual({ args, status: 0, stderr: '' });
-  return stdout;
-}
-async function fail(args: string[], message: string, status = 1): Promise<void> {
-  expect({ args, ...(await tool(...args)) }).toEqual({ args, status, stdout: '', stderr: `${message}\n` });
-}
+const { succeed, fail } = expectationsOf(tool);
 const machine = () => `127.0.0.1:${sub.port}`;
 
 beforeAll(async () => {
